@@ -1,0 +1,138 @@
+import { z } from 'zod'
+import { defineApi, method } from './api.ts'
+import { checksum } from './checksum.ts'
+import {
+  chunkOrigin, extent, mutation, placedMutation, replicaDigest, replicaReport, serverAddress, source,
+} from './chunks.ts'
+import { address, chunkId, chunkVersion, commitId, pushId, serialNumber, serverId, whole } from './identifiers.ts'
+import { limits } from './limits.ts'
+
+const nothing = z.object({})
+const replica = { chunk: chunkId, version: chunkVersion }
+const lengthBytes = whole.max(limits.payloadBytesMax)
+
+/** How a mutation went. Anything but 'done' leaves it to be repeated, under the same id, after a new lease. */
+export const commitOutcome = z.discriminatedUnion('outcome', [
+  z.object({
+    outcome: z.literal('done'),
+    serial: serialNumber,
+    /** Where the bytes went: for an append, where the primary put them. */
+    offsetBytes: whole,
+    /** Bytes written: less than given when an append reached the end of the chunk. */
+    writtenBytes: whole,
+    /** Length of the chunk afterwards. */
+    lengthBytes: whole,
+  }),
+  z.object({ outcome: z.literal('replicas-failed'), servers: z.array(serverId).max(limits.replicasMax) }),
+])
+export type CommitOutcome = z.infer<typeof commitOutcome>
+
+/** What chunkservers offer to clients, and to one another. */
+export const chunkserverApi = defineApi('chunkserver', {
+  /**
+   * Holds bytes for a commit and passes them along the chain, here first. Answered when all servers of the chain hold them;
+   * `failed` names those that do not (and all behind them).
+   */
+  push: method(200, z.object({
+    push: pushId, checksum, chain: z.array(serverAddress).max(limits.replicasMax),
+  }), z.object({ failed: z.array(serverId).max(limits.replicasMax) }), 'request'),
+
+  /** To the primary: orders and applies a mutation everywhere. */
+  commit: method(201, z.object({ ...replica, commit: commitId, mutation, source }), commitOutcome, 'request'),
+
+  /** To the primary: all replicas have everything committed so far on stable storage. Fails like a commit. */
+  sync: method(202, z.object(replica), z.discriminatedUnion('outcome', [
+    z.object({ outcome: z.literal('done') }),
+    z.object({ outcome: z.literal('replicas-failed'), servers: z.array(serverId).max(limits.replicasMax) }),
+  ])),
+
+  /**
+   * Reads a range, verified against the stored checksums; shorter only where the replica ends. `checksum` covers the payload.
+   * A newer version than asked for is served, an older one refused with 'stale-replica'.
+   */
+  read: method(203, z.object({ ...replica, offsetBytes: whole, lengthBytes }),
+    z.object({ checksum, version: chunkVersion, replicaLengthBytes: whole }), 'reply'),
+
+  /** What `dfs info` and fsck show. `verify` reads and checks every block. */
+  inspect: method(204, z.object({ chunk: chunkId, verify: z.boolean() }), replicaReport),
+})
+
+/** What chunkservers ask of one another to keep replicas alike. */
+export const chunkserverPeerApi = defineApi('chunkserver-peer', {
+  /** From the primary: applies a mutation under its number; numbers of one version come without gaps, from 1. */
+  apply: method(220, z.object({
+    ...replica, origin: chunkOrigin, commit: commitId, serial: serialNumber, mutation: placedMutation, source,
+  }), nothing, 'request'),
+
+  /** From the primary: syncs this replica. */
+  syncReplica: method(221, z.object(replica), nothing),
+
+  /** The checksum of every block, and the length. */
+  checksums: method(222, z.object(replica), z.object({
+    lengthBytes: whole, blocks: z.array(checksum).max(limits.chunkBytesMax / limits.blockBytes),
+  })),
+
+  /** From a primary that reconciles, or a server that copies: overwrites ranges of a fenced replica and sets its length. */
+  patch: method(223, z.object({
+    ...replica, origin: chunkOrigin, lengthBytes: whole, extents: z.array(extent).max(limits.extentsMax), checksum,
+  }), nothing, 'request'),
+})
+
+/** What the master asks of chunkservers, over the connection that they dialled. */
+export const chunkControlApi = defineApi('chunk-control', {
+  /**
+   * Ends any lease of the chunk here, waits for mutations under way, and durably moves the replica to the version:
+   * mutations under older ones are refused from then on.
+   */
+  fence: method(240, z.object(replica), z.object({ ...replicaDigest.shape, state: z.enum(['good', 'doubtful']) })),
+
+  /** To the primary to be, after a fence: makes the peers' replicas like its own. `failed` could not be. */
+  reconcile: method(241, z.object({ ...replica, peers: z.array(serverAddress).max(limits.replicasMax) }),
+    z.object({ failed: z.array(serverId).max(limits.replicasMax) })),
+
+  /** Makes the server the chunk's primary. `create`: there are no replicas yet, the first mutation makes them. */
+  grant: method(242, z.object({
+    ...replica, origin: chunkOrigin, peers: z.array(serverAddress).max(limits.replicasMax), leaseMs: whole, create: z.boolean(),
+  }), nothing),
+
+  /** Ends a lease early, once the mutations under way are done. */
+  revoke: method(243, z.object(replica), nothing),
+
+  /** Fetches a replica of a fenced or unleased chunk from another server, verified, and makes it durable. */
+  copy: method(244, z.object({ ...replica, origin: chunkOrigin, from: z.object({ server: serverId, address }) }),
+    z.object({ lengthBytes: whole })),
+
+  /** Removes replicas, whatever their version up to the one given. */
+  drop: method(245, z.object({ chunks: z.array(z.object(replica)).max(limits.reportPageMax) }), nothing),
+})
+
+/** What chunkservers tell the master. */
+export const chunkserverRegistryApi = defineApi('chunkserver-registry', {
+  /** The first call on a connection. @throws 'invalid' another running server has this id */
+  register: method(260, z.object({
+    server: serverId, address, rack: z.string().max(255), host: z.string().max(255),
+    totalBytes: whole, freeBytes: whole,
+  }), z.object({ heartbeatMs: whole })),
+
+  /** All replicas, in pages; the master drops from its table what is in none of them once the last has come. */
+  report: method(261, z.object({
+    replicas: z.array(replicaReport).max(limits.reportPageMax), first: z.boolean(), last: z.boolean(),
+  }), nothing),
+
+  /** Every few seconds, and at once when there is something to report. */
+  heartbeat: method(262, z.object({
+    totalBytes: whole, freeBytes: whole,
+    /** Calls being served, as a measure of load. */
+    load: whole,
+    /** Why the disk takes no writes, empty while it does. */
+    diskFault: z.string().max(1_000),
+    /** Replicas that came, changed state or were found corrupt since the last heartbeat. */
+    changed: z.array(replicaReport).max(limits.reportPageMax),
+    gone: z.array(chunkId).max(limits.reportPageMax),
+    /** Leases used since the last heartbeat. */
+    renew: z.array(z.object(replica)).max(limits.reportPageMax),
+  }), z.object({
+    /** Leases of `renew` that go on for another full term. */
+    renewed: z.array(chunkId).max(limits.reportPageMax),
+  })),
+})

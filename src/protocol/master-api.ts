@@ -1,0 +1,162 @@
+import { z } from 'zod'
+import { defineApi, method } from './api.ts'
+import { attributes, caller, fileType, mode, timeNs, userId } from './attributes.ts'
+import { chunkLease, chunkLocation, serverAddress } from './chunks.ts'
+import { chunkId, chunkIndex, chunkVersion, inodeId, serverId, sessionId, whole } from './identifiers.ts'
+import { limits } from './limits.ts'
+import { linkTarget, name, xattrName } from './names.ts'
+
+const nothing = z.object({})
+const sizeBytes = whole.max(limits.fileBytesMax)
+
+/** Makes a mutation happen once, however often it is sent. */
+export const stamp = z.object({
+  session: sessionId,
+  /** Counts the session's mutations from 1. */
+  sequence: whole,
+  /** The client has the answers to all below this one: they need not be remembered. */
+  oldestWaiting: whole,
+})
+export type Stamp = z.infer<typeof stamp>
+
+const mutating = { stamp, caller }
+
+export const newNode = z.discriminatedUnion('type', [
+  z.object({ type: z.enum(['file', 'directory', 'fifo', 'socket']), mode }),
+  z.object({ type: z.enum(['character-device', 'block-device']), mode, device: whole }),
+  z.object({ type: z.literal('symlink'), target: linkTarget }),
+])
+
+const time = z.union([timeNs, z.literal('now')])
+
+export const attributeChanges = z.object({
+  mode: mode.optional(),
+  uid: userId.optional(),
+  gid: userId.optional(),
+  sizeBytes: sizeBytes.optional(),
+  accessedNs: time.optional(),
+  modifiedNs: time.optional(),
+})
+
+const openOptions = {
+  read: z.boolean(),
+  write: z.boolean(),
+  truncate: z.boolean(),
+}
+
+/** The requests that change state: each is journalled as it came, with what the leader decided beside it. */
+export const masterMutations = {
+  make: method(10, z.object({ ...mutating, parent: inodeId, name, node: newNode }), attributes),
+  link: method(11, z.object({ ...mutating, inode: inodeId, parent: inodeId, name }), attributes),
+  unlink: method(12, z.object({ ...mutating, parent: inodeId, name }), nothing),
+  removeDirectory: method(13, z.object({ ...mutating, parent: inodeId, name }), nothing),
+  rename: method(14, z.object({
+    ...mutating,
+    from: z.object({ parent: inodeId, name }),
+    to: z.object({ parent: inodeId, name }),
+    mode: z.enum(['replace', 'no-replace', 'exchange']),
+  }), nothing),
+  /** A new size drops the chunks behind it; the client has resized the last one before. */
+  setAttributes: method(15, z.object({ ...mutating, inode: inodeId, changes: attributeChanges }), attributes),
+  setXattr: method(16, z.object({
+    ...mutating, inode: inodeId, name: xattrName, mode: z.enum(['any', 'create', 'replace']),
+    value: z.instanceof(Uint8Array).refine(value => value.length <= limits.xattrValueBytesMax, 'value too long'),
+  }), nothing),
+  removeXattr: method(17, z.object({ ...mutating, inode: inodeId, name: xattrName }), nothing),
+  /**
+   * After bytes were written through an open handle: grows the size to at least `endBytes` and sets the time of the last
+   * write. No permission is checked: opening did. `clearSetId`: the writer may not keep set-id bits.
+   */
+  settle: method(18, z.object({
+    ...mutating, inode: inodeId, endBytes: sizeBytes, modifiedNs: time, clearSetId: z.boolean(),
+  }), attributes),
+  /** Opens a file, made first where it is missing; counts as one open like `open`. */
+  create: method(19, z.object({ ...mutating, parent: inodeId, name, mode, exclusive: z.boolean(), ...openOptions }), attributes),
+  /** Makes whole chunks holes: those of `first` to `first + count - 1`. */
+  dropChunks: method(20, z.object({ ...mutating, inode: inodeId, first: chunkIndex, count: whole.max(2 ** 32) }), attributes),
+}
+
+/** A session lives while its client calls at least this often, in ms: see `keepAlive`. */
+export const SESSION_TIMEOUT_MS = 60_000
+
+/** A replica in an answer about one file. */
+const replicaInfo = serverAddress.extend({
+  version: chunkVersion,
+  lengthBytes: whole,
+  state: z.enum(['good', 'doubtful', 'corrupt', 'stale', 'silent']),
+})
+
+const serverStatus = serverAddress.extend({
+  state: z.enum(['live', 'stale', 'dead']),
+  totalBytes: whole,
+  freeBytes: whole,
+  replicas: whole,
+  heartbeatAgeMs: whole,
+  diskFault: z.string(),
+})
+
+/** What the master offers to clients. */
+export const masterApi = defineApi('master', {
+  ...masterMutations,
+
+  /** Starts a session, or takes up one after a lost connection, with what it has open. @throws 'session-expired' */
+  startSession: method(40, z.object({
+    resume: sessionId.optional(),
+    open: z.array(z.object({ inode: inodeId, count: whole })).max(100_000),
+    /** The client's machine, for placing and for choosing near replicas. */
+    host: z.string().max(255),
+  }), z.object({ session: sessionId, keepAliveMs: whole, cacheMs: whole })),
+  keepAlive: method(41, z.object({ session: sessionId }), nothing),
+  endSession: method(42, z.object({ session: sessionId }), nothing),
+
+  lookup: method(50, z.object({ parent: inodeId, name, caller }), attributes),
+  attributes: method(51, z.object({ inode: inodeId }), attributes),
+  readLink: method(52, z.object({ inode: inodeId }), z.object({ target: linkTarget })),
+  /** Entries behind `after` in the directory's fixed order. */
+  readDirectory: method(53, z.object({
+    inode: inodeId, after: name.optional(), limit: whole.min(1).max(limits.directoryPageMax), caller,
+  }), z.object({ entries: z.array(z.object({ name, attributes })).max(limits.directoryPageMax), complete: z.boolean() })),
+  parentOf: method(54, z.object({ directory: inodeId }), z.object({ parent: inodeId })),
+  getXattr: method(55, z.object({ inode: inodeId, name: xattrName, caller }), z.object({ value: z.instanceof(Uint8Array) })),
+  listXattrs: method(56, z.object({ inode: inodeId }), z.object({ names: z.array(xattrName) })),
+  totals: method(57, nothing, z.object({ totalBytes: whole, freeBytes: whole, files: whole })),
+
+  /** Checks permission and keeps the inode alive for the session until `close`; each open counts. Not journalled. */
+  open: method(60, z.object({ session: sessionId, inode: inodeId, caller, read: z.boolean(), write: z.boolean() }), attributes),
+  /** Gives back opens. */
+  close: method(61, z.object({
+    session: sessionId, handles: z.array(z.object({ inode: inodeId, count: whole })).max(4_096),
+  }), nothing),
+
+  /** The chunks of a range; an index that is missing is a hole. */
+  locate: method(70, z.object({
+    session: sessionId, inode: inodeId, first: chunkIndex, count: whole.min(1).max(limits.locatePageMax),
+  }), z.object({ chunks: z.array(chunkLocation).max(limits.locatePageMax) })),
+  /**
+   * Makes the chunk writable: allocates it where it is a hole, and sees to it that some replica holds a lease that does not
+   * need the suspects. `known` is the version under which the client failed: a lease under a later one is answered as it is.
+   */
+  lease: method(71, z.object({
+    stamp, inode: inodeId, index: chunkIndex, suspects: z.array(serverId).max(limits.replicasMax), known: chunkVersion.optional(),
+  }), chunkLease),
+  /** A replica did not match its checksums, or could not be read. */
+  reportReplica: method(72, z.object({ chunk: chunkId, server: serverId, problem: z.enum(['corrupt', 'unreachable']) }), nothing),
+
+  status: method(80, nothing, z.object({
+    cluster: z.string(), version: z.string(), uptimeMs: whole,
+    servers: z.array(serverStatus),
+    inodes: whole, chunks: whole, underReplicated: whole, missing: whole, repairsRunning: whole, garbage: whole,
+    journalBytes: whole, sessions: whole, replicas: whole, placement: z.string(),
+    /** What an operator should know, in sentences. */
+    remarks: z.array(z.string()),
+  })),
+  fileInfo: method(81, z.object({ inode: inodeId, first: chunkIndex, count: whole.min(1).max(limits.locatePageMax) }), z.object({
+    type: fileType, sizeBytes: whole, chunkSizeBytes: whole,
+    chunks: z.array(z.object({
+      index: chunkIndex, chunk: chunkId, version: chunkVersion, primary: serverId.optional(), replicas: z.array(replicaInfo),
+    })),
+  })),
+})
+
+export type FileInfo = z.infer<typeof masterApi.methods.fileInfo.reply>
+export type ClusterStatus = z.infer<typeof masterApi.methods.status.reply>
