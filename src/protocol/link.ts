@@ -211,9 +211,9 @@ export class Link {
   #ended(reason: string): void {
     if (this.#closed !== undefined) return
     this.#closed = reason
-    for (const { timer, reject } of this.#waiting.values()) {
-      timer.cancel()
-      reject(new DfsError('outcome-unknown', `${this.remote}: ${reason}`))
+    for (const waiting of this.#waiting.values()) {
+      waiting.timer.cancel()
+      waiting.reject(new DfsError('outcome-unknown', `${this.remote}: ${reason}`))
     }
     this.#waiting.clear()
     for (const listener of this.#closeListeners) listener(reason)

@@ -14,12 +14,13 @@ export function repeat(
   { clock, log, everyMs, name }: { clock: Clock, log: Log, everyMs: number, name: string },
   step: () => Promise<void> | void,
 ): Repeated {
-  const stopping = new AbortController()
   let waiting = new AbortController()
+  let stopped = false
+  const isStopped = (): boolean => stopped
   const running = (async () => {
-    while (!stopping.signal.aborted) {
+    for (;;) {
       await pause(clock, everyMs, waiting.signal)
-      if (stopping.signal.aborted) return
+      if (isStopped()) return
       waiting = new AbortController()
       try {
         await step()
@@ -31,7 +32,7 @@ export function repeat(
   return {
     hurry: () => { waiting.abort() },
     stop: () => {
-      stopping.abort()
+      stopped = true
       waiting.abort()
       return running
     },

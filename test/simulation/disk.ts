@@ -1,0 +1,323 @@
+import type { Clock } from '../../src/seams/clock.ts'
+import { DiskError, type Capacity, type Disk, type DiskFile } from '../../src/seams/disk.ts'
+import type { SeededRandom } from './random.ts'
+
+const PAGE_BYTES = 4096
+
+/** A file: what programs see, and what a power cut would leave for certain. */
+class SimulatedInode {
+  bytes = Buffer.alloc(0)
+  sizeBytes = 0
+  durable = Buffer.alloc(0)
+  readonly dirtyPages = new Set<number>()
+
+  resize(sizeBytes: number): void {
+    if (sizeBytes > this.bytes.length) {
+      const grown = Buffer.alloc(Math.max(sizeBytes, this.bytes.length * 2))
+      this.bytes.copy(grown, 0, 0, this.sizeBytes)
+      this.bytes = grown
+    } else if (sizeBytes < this.sizeBytes) {
+      this.bytes.fill(0, sizeBytes, this.sizeBytes)
+      this.#touch(sizeBytes, this.sizeBytes)
+    }
+    this.sizeBytes = sizeBytes
+  }
+
+  write(data: Uint8Array, offsetBytes: number): void {
+    if (offsetBytes + data.length > this.sizeBytes) this.resize(offsetBytes + data.length)
+    this.bytes.set(data, offsetBytes)
+    this.#touch(offsetBytes, offsetBytes + data.length)
+  }
+
+  #touch(from: number, to: number): void {
+    for (let page = Math.floor(from / PAGE_BYTES); page * PAGE_BYTES < to; page++) this.dirtyPages.add(page)
+  }
+
+  contents(): Buffer {
+    return this.bytes.subarray(0, this.sizeBytes)
+  }
+
+  /** Makes these pages and the size durable. */
+  persist(pages: Iterable<number>): void {
+    const durable = Buffer.alloc(this.sizeBytes)
+    this.durable.copy(durable, 0, 0, Math.min(this.durable.length, this.sizeBytes))
+    for (const page of pages) {
+      this.contents().copy(durable, page * PAGE_BYTES, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+      this.dirtyPages.delete(page)
+    }
+    this.durable = durable
+  }
+
+  /** What is left after the power went: each unsynced page by chance, the unsynced size by chance. */
+  losePower(random: SeededRandom): void {
+    const keepsSize = random.chance(0.5)
+    const left = Buffer.alloc(keepsSize ? this.sizeBytes : this.durable.length)
+    this.durable.copy(left, 0, 0, Math.min(left.length, this.durable.length))
+    for (const page of this.dirtyPages) {
+      if (random.chance(0.5)) this.contents().copy(left, page * PAGE_BYTES, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+    }
+    this.bytes = left
+    this.sizeBytes = left.length
+    this.durable = Buffer.from(left)
+    this.dirtyPages.clear()
+  }
+}
+
+interface NameChange {
+  folder: string
+  undo(): void
+}
+
+export interface SimulatedDiskOptions {
+  random: SeededRandom
+  /** With a clock, reads, writes and syncs take time; without, they end at once. */
+  clock?: Clock
+  totalBytes?: number
+}
+
+/**
+ * A disk in memory that forgets. A kill stops the process at a call and keeps all it wrote; a power cut also loses a
+ * random part of what was not synced, page by page, and of the names whose folder was not synced.
+ */
+export class SimulatedDisk implements Disk {
+  readonly #random: SeededRandom
+  readonly #clock: Clock | undefined
+  #files = new Map<string, SimulatedInode>()
+  /** Names changed since their folder was synced, oldest first. */
+  #nameChanges: NameChange[] = []
+  #boot = 1
+  #generation = 1
+  #callsLeft = Infinity
+  totalBytes: number
+  /** Calls made so far, to place a crash among. */
+  calls = 0
+  syncs = 0
+  /** Makes the next calls fail, as a dying disk does. */
+  fault: DiskError | undefined
+
+  constructor({ random, clock, totalBytes = 2 ** 40 }: SimulatedDiskOptions) {
+    this.#random = random
+    this.#clock = clock
+    this.totalBytes = totalBytes
+  }
+
+  // What happens to it
+
+  /** Lets `calls` more calls through; the one after that, and all behind it, throw with code ECRASH. */
+  crashAfter(calls: number): void {
+    this.#callsLeft = calls
+  }
+
+  get crashed(): boolean {
+    return this.#callsLeft < 0
+  }
+
+  /** The process died: files it had open can no longer be used, everything written is there for the next one. */
+  kill(): void {
+    this.#generation++
+    this.#callsLeft = Infinity
+  }
+
+  powerCut(): void {
+    this.kill()
+    this.#boot++
+    const folders = new Set(this.#nameChanges.map(change => change.folder))
+    for (const folder of folders) {
+      const changes = this.#nameChanges.filter(change => change.folder === folder)
+      const kept = this.#random.below(changes.length + 1)
+      for (const change of changes.slice(kept).reverse()) change.undo()
+    }
+    this.#nameChanges = []
+    for (const file of new Set(this.#files.values())) file.losePower(this.#random)
+  }
+
+  /** Turns one bit around behind everyone's back. @returns whether the file is long enough to have it */
+  flipBit(name: string, bit: number): boolean {
+    const file = this.#files.get(name)
+    const at = Math.floor(bit / 8)
+    if (file === undefined || at >= file.sizeBytes) return false
+    file.bytes[at] = (file.bytes[at] ?? 0) ^ (1 << bit % 8)
+    if (at < file.durable.length) file.durable[at] = (file.durable[at] ?? 0) ^ (1 << bit % 8)
+    return true
+  }
+
+  /** All files and what programs would read in them. */
+  contents(): Map<string, Buffer> {
+    return new Map([...this.#files].map(([name, file]) => [name, Buffer.from(file.contents())]))
+  }
+
+  // Disk
+
+  open(name: string, mode: 'existing' | 'create'): DiskFile {
+    this.call()
+    let file = this.#files.get(name)
+    if (file === undefined) {
+      if (mode === 'existing') throw new DiskError('ENOENT', `${name}: no such file`)
+      const created = new SimulatedInode()
+      file = created
+      this.#setName(name, created)
+    }
+    return new SimulatedFile(this, file, name, this.#generation)
+  }
+
+  list(folder: string): string[] {
+    this.call()
+    const prefix = folder === '' || folder === '.' ? '' : `${folder}/`
+    const names = new Set<string>()
+    for (const name of this.#files.keys()) {
+      if (name.startsWith(prefix)) names.add(name.slice(prefix.length).split('/')[0] ?? '')
+    }
+    return [...names]
+  }
+
+  rename(from: string, to: string): void {
+    this.call()
+    const file = this.#files.get(from)
+    if (file === undefined) throw new DiskError('ENOENT', `${from}: no such file`)
+    const replaced = this.#files.get(to)
+    this.#files.delete(from)
+    this.#files.set(to, file)
+    this.#nameChanges.push({
+      folder: folderOf(to),
+      undo: () => {
+        this.#restore(to, replaced)
+        this.#files.set(from, file)
+      },
+    })
+  }
+
+  remove(name: string): void {
+    this.call()
+    if (this.#files.has(name)) this.#setName(name, undefined)
+  }
+
+  async syncFolder(folder: string): Promise<void> {
+    this.call()
+    const asked = this.#nameChanges.filter(change => change.folder === (folder === '.' ? '' : folder))
+    await this.takeTime()
+    this.#nameChanges = this.#nameChanges.filter(change => !asked.includes(change))
+  }
+
+  capacity(): Capacity {
+    return { totalBytes: this.totalBytes, freeBytes: Math.max(0, this.totalBytes - this.usedBytes()) }
+  }
+
+  bootId(): string {
+    return `boot-${String(this.#boot)}`
+  }
+
+  // For its files
+
+  usedBytes(): number {
+    let used = 0
+    for (const file of this.#files.values()) used += file.sizeBytes
+    return used
+  }
+
+  /** Counts a call; throws when the process has crashed, or the disk does not work. */
+  call(generation = this.#generation): void {
+    this.calls++
+    this.#callsLeft--
+    if (this.#callsLeft < 0 || generation !== this.#generation) throw new DiskError('ECRASH', 'the process has crashed')
+    if (this.fault !== undefined) throw this.fault
+  }
+
+  /** Whether a process that began under this generation still lives. */
+  alive(generation: number): boolean {
+    return this.#callsLeft >= 0 && generation === this.#generation
+  }
+
+  async takeTime(): Promise<void> {
+    const clock = this.#clock
+    if (clock === undefined) return
+    const delayMs = 0.05 + this.#random.fraction() * (this.#random.chance(0.01) ? 50 : 2)
+    await new Promise<void>(resolve => { clock.after(delayMs, resolve) })
+  }
+
+  #setName(name: string, file: SimulatedInode | undefined): void {
+    const before = this.#files.get(name)
+    this.#restore(name, file)
+    this.#nameChanges.push({ folder: folderOf(name), undo: () => { this.#restore(name, before) } })
+  }
+
+  #restore(name: string, file: SimulatedInode | undefined): void {
+    if (file === undefined) this.#files.delete(name)
+    else this.#files.set(name, file)
+  }
+}
+
+class SimulatedFile implements DiskFile {
+  readonly #disk: SimulatedDisk
+  readonly #file: SimulatedInode
+  readonly #name: string
+  readonly #generation: number
+
+  constructor(disk: SimulatedDisk, file: SimulatedInode, name: string, generation: number) {
+    this.#disk = disk
+    this.#file = file
+    this.#name = name
+    this.#generation = generation
+  }
+
+  #call(): void {
+    this.#disk.call(this.#generation)
+  }
+
+  sizeBytes(): number {
+    this.#call()
+    return this.#file.sizeBytes
+  }
+
+  readNow(into: Uint8Array, offsetBytes: number): number {
+    this.#call()
+    const data = this.#file.contents().subarray(offsetBytes, offsetBytes + into.length)
+    into.set(data)
+    return data.length
+  }
+
+  writeNow(data: Uint8Array, offsetBytes: number): void {
+    this.#call()
+    const grows = offsetBytes + data.length - this.#file.sizeBytes
+    if (grows > 0 && this.#disk.usedBytes() + grows > this.#disk.totalBytes) {
+      throw new DiskError('ENOSPC', `${this.#name}: no space left on the simulated disk`)
+    }
+    this.#file.write(data, offsetBytes)
+  }
+
+  async read(into: Uint8Array, offsetBytes: number): Promise<number> {
+    this.#call()
+    await this.#disk.takeTime()
+    return this.readNow(into, offsetBytes)
+  }
+
+  /** Happens in two halves, so that a crash can fall between them. */
+  async write(buffers: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+    const data = Buffer.concat(buffers)
+    const half = Math.ceil(data.length / 2 / PAGE_BYTES) * PAGE_BYTES
+    this.writeNow(data.subarray(0, half), offsetBytes)
+    await this.#disk.takeTime()
+    this.writeNow(data.subarray(half), offsetBytes + Math.min(half, data.length))
+  }
+
+  truncateNow(sizeBytes: number): void {
+    this.#call()
+    this.#file.resize(sizeBytes)
+  }
+
+  async sync(): Promise<void> {
+    this.#call()
+    this.#disk.syncs++
+    const pages = [...this.#file.dirtyPages]
+    await this.#disk.takeTime()
+    this.#call()
+    this.#file.persist(pages)
+  }
+
+  close(): void {
+    if (this.#disk.alive(this.#generation)) this.#call()
+  }
+}
+
+function folderOf(name: string): string {
+  return name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : ''
+}

@@ -1,0 +1,225 @@
+import type { Clock } from '../../src/seams/clock.ts'
+import { DialError, type Connection, type Listener, type Network } from '../../src/seams/network.ts'
+import type { SeededRandom } from './random.ts'
+
+/** How long one way takes, in ms, without faults. */
+const LATENCY_MS = 0.1
+
+/** How long a connection survives with nothing coming through, as TCP's timeouts would have it. */
+const SILENCE_MS_MAX = 15_000
+
+/**
+ * A network in memory between named hosts. Messages of one connection arrive in order; those of different connections
+ * in any order. Hosts can be cut off from one another: messages then wait, and the connection breaks if it lasts.
+ */
+export class SimulatedNetwork {
+  readonly #clock: Clock
+  readonly #random: SeededRandom
+  readonly #listeners = new Map<string, { host: string, accept: (connection: Connection) => void }>()
+  readonly #ends = new Set<End>()
+  readonly #cuts = new Set<string>()
+  #nextPort = 1
+  /** Extra delay of a message, in ms, drawn up to this. */
+  jitterMs = 0.2
+  /** Messages delivered so far. */
+  delivered = 0
+
+  constructor({ clock, random }: { clock: Clock, random: SeededRandom }) {
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** The network as the host sees it; it listens at `HOST:PORT` with its own name as HOST. */
+  forHost(host: string): Network {
+    return {
+      dial: (address, timeoutMs) => this.#dial(host, address, timeoutMs),
+      listen: (address, accept) => Promise.resolve(this.#listen(host, address, accept)),
+    }
+  }
+
+  /** Nothing passes between the two, in either direction, until {@link heal}. */
+  cut(one: string, other: string): void {
+    this.#cuts.add(pairKey(one, other))
+  }
+
+  heal(one?: string, other?: string): void {
+    if (one === undefined || other === undefined) this.#cuts.clear()
+    else this.#cuts.delete(pairKey(one, other))
+    for (const end of this.#ends) end.deliverWaiting()
+  }
+
+  isCut(one: string, other: string): boolean {
+    return this.#cuts.has(pairKey(one, other))
+  }
+
+  /** Breaks connections between the two hosts; new ones can be made at once. @returns how many there were */
+  reset(one: string, other: string): number {
+    const broken = [...this.#ends].filter(end => end.host === one && end.otherHost === other)
+    for (const end of broken) end.break('connection reset')
+    return broken.length
+  }
+
+  /** A process died: its listeners are gone and its connections broken. It hears nothing of it any more. */
+  kill(host: string): void {
+    for (const [address, listener] of this.#listeners) {
+      if (listener.host === host) this.#listeners.delete(address)
+    }
+    for (const end of [...this.#ends]) {
+      if (end.host === host) end.die()
+    }
+  }
+
+  #listen(host: string, address: string, accept: (connection: Connection) => void): Listener {
+    const asked = Number(address.slice(address.lastIndexOf(':') + 1))
+    const bound = `${host}:${String(asked === 0 ? this.#nextPort++ : asked)}`
+    if (this.#listeners.has(bound)) throw new DialError('EADDRINUSE', `${bound}: address already in use`)
+    this.#listeners.set(bound, { host, accept })
+    return {
+      address: bound,
+      close: () => {
+        this.#listeners.delete(bound)
+        for (const end of [...this.#ends]) {
+          if (end.acceptedAt === bound) end.close('listener closed')
+        }
+        return Promise.resolve()
+      },
+    }
+  }
+
+  #dial(host: string, address: string, timeoutMs: number): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const target = address.slice(0, address.lastIndexOf(':'))
+      if (this.isCut(host, target)) {
+        this.#clock.after(timeoutMs, () => { reject(new DialError('ETIMEDOUT', `${address}: timed out`)) })
+        return
+      }
+      this.#clock.after(this.delayMs() * 2, () => {
+        const listener = this.#listeners.get(address)
+        if (listener === undefined) {
+          reject(new DialError('ECONNREFUSED', `${address}: connection refused`))
+          return
+        }
+        const near = new End(this, this.#clock, host, listener.host)
+        const far = new End(this, this.#clock, listener.host, host)
+        near.join(far)
+        far.acceptedAt = address
+        this.#ends.add(near).add(far)
+        listener.accept(far)
+        resolve(near)
+      })
+    })
+  }
+
+  delayMs(): number {
+    return LATENCY_MS + this.#random.fraction() * this.jitterMs
+  }
+
+  forget(end: End): void {
+    this.#ends.delete(end)
+  }
+}
+
+class End implements Connection {
+  readonly host: string
+  readonly otherHost: string
+  acceptedAt = ''
+  readonly #network: SimulatedNetwork
+  readonly #clock: Clock
+  #other: End | undefined
+  /** Sent to us and not delivered. */
+  readonly #inbox: { dueMs: number, bytes: Buffer }[] = []
+  #lastDueMs = 0
+  #open = true
+  #reading = true
+  onMessage: (message: Buffer) => void = () => {}
+  onClose: (reason: string) => void = () => {}
+
+  constructor(network: SimulatedNetwork, clock: Clock, host: string, otherHost: string) {
+    this.#network = network
+    this.#clock = clock
+    this.host = host
+    this.otherHost = otherHost
+  }
+
+  join(other: End): void {
+    this.#other = other
+    other.#other = this
+  }
+
+  get remote(): string {
+    return this.otherHost
+  }
+
+  get waitingBytes(): number {
+    return this.#other === undefined ? 0 : this.#other.#inbox.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  }
+
+  send(parts: readonly Uint8Array[]): void {
+    const other = this.#other
+    if (!this.#open || other === undefined) return
+    const dueMs = Math.max(other.#lastDueMs, this.#clock.nowMs() + this.#network.delayMs())
+    other.#lastDueMs = dueMs
+    other.#inbox.push({ dueMs, bytes: Buffer.concat(parts) })
+    this.#clock.after(dueMs - this.#clock.nowMs(), () => { other.deliverWaiting() })
+    if (this.#network.isCut(this.host, this.otherHost)) {
+      this.#clock.after(SILENCE_MS_MAX, () => {
+        if (this.#network.isCut(this.host, this.otherHost)) this.break('connection timed out')
+      })
+    }
+  }
+
+  /** Hands over what is due, unless the way is cut. */
+  deliverWaiting(): void {
+    if (!this.#open || !this.#reading || this.#network.isCut(this.host, this.otherHost)) return
+    const next = this.#inbox[0]
+    if (next === undefined || next.dueMs > this.#clock.nowMs()) return
+    this.#inbox.shift()
+    this.#network.delivered++
+    // Each message in an event of its own, as from a socket: what it wakes runs before the next arrives.
+    if (this.#inbox.length > 0) this.#clock.after(0, () => { this.deliverWaiting() })
+    this.onMessage(next.bytes)
+  }
+
+  writable(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  close(reason: string): void {
+    this.break(reason)
+  }
+
+  /** Ends both ends: this one now, the other when word has reached it. */
+  break(reason: string): void {
+    if (!this.#open) return
+    const other = this.#other
+    this.#end(reason)
+    if (other !== undefined) this.#clock.after(this.#network.delayMs(), () => { other.#end(reason) })
+  }
+
+  /** The process at this end is gone and hears nothing more. */
+  die(): void {
+    this.onClose = () => {}
+    this.break('connection reset by peer')
+  }
+
+  #end(reason: string): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#network.forget(this)
+    this.#inbox.length = 0
+    this.onClose(reason)
+  }
+
+  pauseReading(): void {
+    this.#reading = false
+  }
+
+  resumeReading(): void {
+    this.#reading = true
+    this.deliverWaiting()
+  }
+}
+
+function pairKey(one: string, other: string): string {
+  return one < other ? `${one} ${other}` : `${other} ${one}`
+}
