@@ -42,10 +42,15 @@ class SimulatedInode {
     const durable = Buffer.alloc(this.sizeBytes)
     this.durable.copy(durable, 0, 0, Math.min(this.durable.length, this.sizeBytes))
     for (const page of pages) {
-      this.contents().copy(durable, page * PAGE_BYTES, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+      this.#copyPage(page, durable)
       this.dirtyPages.delete(page)
     }
     this.durable = durable
+  }
+
+  #copyPage(page: number, into: Buffer): void {
+    const at = page * PAGE_BYTES
+    if (at < into.length) into.set(this.contents().subarray(at, Math.min(at + PAGE_BYTES, into.length)), at)
   }
 
   /** What is left after the power went: each unsynced page by chance, the unsynced size by chance. */
@@ -54,7 +59,7 @@ class SimulatedInode {
     const left = Buffer.alloc(keepsSize ? this.sizeBytes : this.durable.length)
     this.durable.copy(left, 0, 0, Math.min(left.length, this.durable.length))
     for (const page of this.dirtyPages) {
-      if (random.chance(0.5)) this.contents().copy(left, page * PAGE_BYTES, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+      if (random.chance(0.5)) this.#copyPage(page, left)
     }
     this.bytes = left
     this.sizeBytes = left.length

@@ -184,8 +184,19 @@ class End implements Connection {
     return Promise.resolve()
   }
 
+  /** What was sent before still arrives. */
   close(reason: string): void {
-    this.break(reason)
+    if (!this.#open) return
+    const other = this.#other
+    this.#end(reason)
+    if (other === undefined) return
+    const arrivesMs = Math.max(other.#lastDueMs, this.#clock.nowMs() + this.#network.delayMs())
+    this.#clock.after(arrivesMs - this.#clock.nowMs(), () => {
+      if (!this.#network.isCut(this.host, this.otherHost)) {
+        for (const { bytes } of other.#inbox.splice(0)) other.onMessage(bytes)
+      }
+      other.#end(reason)
+    })
   }
 
   /** Ends both ends: this one now, the other when word has reached it. */
