@@ -72,9 +72,11 @@ export const chunkserverPeerApi = defineApi('chunkserver-peer', {
     lengthBytes: whole, blocks: z.array(checksum).max(limits.chunkBytesMax / limits.blockBytes),
   })),
 
-  /** From a primary that reconciles, or a server that copies: overwrites ranges of a fenced replica and sets its length. */
+  /** From a primary that reconciles: overwrites ranges of a fenced replica, made if missing, and sets its length. */
   patch: method(223, z.object({
     ...replica, origin: chunkOrigin, lengthBytes: whole, extents: z.array(extent).max(limits.extentsMax), checksum,
+    /** No more patches follow: the replica is alike now, is made durable, and counts as one of that version. */
+    last: z.boolean(),
   }), nothing, 'request'),
 })
 
