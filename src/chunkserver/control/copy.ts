@@ -1,0 +1,86 @@
+import { checksumOf } from '../../protocol/checksum.ts'
+import type { ChunkOrigin } from '../../protocol/chunks.ts'
+import { chunkserverApi } from '../../protocol/chunkserver-api.ts'
+import { DfsError } from '../../protocol/errors.ts'
+import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
+import { bounds } from '../config.ts'
+import type { Parts } from '../parts.ts'
+
+export interface CopyRequest {
+  chunk: ChunkId
+  version: ChunkVersion
+  origin: ChunkOrigin
+  from: { server: ServerId, address: string }
+}
+
+type CopyParts = Pick<Parts, 'store' | 'chunks' | 'links' | 'timing' | 'log'>
+
+/**
+ * Fetches a replica from another server, checked piece by piece, and makes it durable. Nobody writes to the chunk
+ * meanwhile: the master has fenced it or ended its lease.
+ * @throws DfsError 'stale-replica' the chunk has moved on, and what the source or the disk refuses with
+ */
+export async function copy(parts: CopyParts, request: CopyRequest): Promise<{ lengthBytes: number }> {
+  const { chunk: id, version, origin, from } = request
+  const chunk = parts.chunks.at(id)
+  return chunk.exclusive(async () => {
+    if (version < chunk.promised) throw new DfsError('stale-replica', `chunk ${id} was fenced to version ${chunk.promised}`)
+    await chunk.endOrder()
+    // 1. Under another name, so that half a copy is never taken for a replica.
+    const copying = parts.store.beginCopy(id, version, origin)
+    try {
+      const lengthBytes = await fetchAll(parts, request, (offsetBytes, data) => copying.write(offsetBytes, data))
+      // 2. Durable and in place in one step, over any older replica of the chunk.
+      if (version < chunk.promised) throw new DfsError('stale-replica', `chunk ${id} was fenced to version ${chunk.promised}`)
+      await copying.finish(lengthBytes)
+      chunk.recent.clear()
+      parts.log.info({ chunk: id, version, from: from.address, lengthBytes }, 'a replica was copied here')
+      return { lengthBytes }
+    } catch (error) {
+      copying.abort()
+      throw error
+    }
+  })
+}
+
+/** Reads the source piece by piece, several at a time. @returns its length */
+async function fetchAll(
+  parts: CopyParts, request: CopyRequest, write: (offsetBytes: number, data: Buffer) => Promise<void>,
+): Promise<number> {
+  const first = await fetchPiece(parts, request, 0)
+  const lengthBytes = first.replicaLengthBytes
+  await write(0, first.data)
+  let nextBytes: number = bounds.copyPieceBytes
+  const worker = async (): Promise<void> => {
+    while (nextBytes < lengthBytes) {
+      const offsetBytes = nextBytes
+      nextBytes += bounds.copyPieceBytes
+      const piece = await fetchPiece(parts, request, offsetBytes)
+      if (piece.replicaLengthBytes !== lengthBytes) throw changed(request)
+      await write(offsetBytes, piece.data)
+    }
+  }
+  const workers = await Promise.allSettled(Array.from({ length: bounds.copyPiecesInFlight }, worker))
+  const failed = workers.find(outcome => outcome.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return lengthBytes
+}
+
+async function fetchPiece(
+  { links, timing }: CopyParts, request: CopyRequest, offsetBytes: number,
+): Promise<{ data: Buffer, replicaLengthBytes: number }> {
+  const { chunk, version, from } = request
+  const link = await links.link(from.address, 'bulk')
+  const { reply, payload } = await link.call(chunkserverApi.methods.read,
+    { chunk, version, offsetBytes, lengthBytes: bounds.copyPieceBytes }, { deadlineMs: timing.transferMs })
+  if (reply.version !== version) throw changed(request)
+  if (checksumOf(payload) !== reply.checksum) {
+    throw new DfsError('bad-message', `a piece of chunk ${chunk} does not match its checksum: damaged on the way`)
+  }
+  if (payload.length !== Math.max(0, Math.min(bounds.copyPieceBytes, reply.replicaLengthBytes - offsetBytes))) throw changed(request)
+  return { data: payload, replicaLengthBytes: reply.replicaLengthBytes }
+}
+
+function changed({ chunk, version }: CopyRequest): DfsError {
+  return new DfsError('stale-replica', `chunk ${chunk} changed under version ${version} while it was copied`)
+}

@@ -1,0 +1,92 @@
+import { DfsError } from '../../protocol/errors.ts'
+import type { PushId } from '../../protocol/identifiers.ts'
+import { limits } from '../../protocol/limits.ts'
+import { pause, type Clock } from '../../seams/clock.ts'
+import { bounds } from '../config.ts'
+
+/** Pushed bytes, in this process's memory. */
+export interface HeldPush {
+  readonly data: Buffer
+  heldSinceMs: number
+}
+
+export interface HeldOptions {
+  clock: Clock
+  /** Bytes unused for this long are dropped. */
+  heldMs: number
+  /** How long a push waits for room. */
+  roomMs: number
+  bytesMax?: number
+  pushesMax?: number
+}
+
+/** Bytes that came before the commit that will say where they go; bounded in bytes, number and time. */
+export class HeldPushes {
+  readonly #options: Required<HeldOptions>
+  /** Oldest first. */
+  readonly #pushes = new Map<PushId, HeldPush>()
+  #wakeWaiting = new AbortController()
+  #bytes = 0
+
+  constructor(options: HeldOptions) {
+    this.#options = { bytesMax: limits.heldBytesMax, pushesMax: bounds.heldPushesMax, ...options }
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Holds the bytes. @throws DfsError 'busy' no room came free in time */
+  async hold(push: PushId, data: Buffer): Promise<void> {
+    const { clock, roomMs } = this.#options
+    this.release(push)
+    const giveUpMs = clock.nowMs() + roomMs
+    while (!this.#hasRoomFor(data.length)) {
+      const leftMs = giveUpMs - clock.nowMs()
+      if (leftMs <= 0) {
+        throw new DfsError('busy', `${this.#pushes.size} pushes of ${this.#bytes} bytes wait for their commits already`)
+      }
+      await pause(clock, leftMs, this.#wakeWaiting.signal)
+    }
+    this.release(push)
+    this.#pushes.set(push, { data, heldSinceMs: clock.nowMs() })
+    this.#bytes += data.length
+  }
+
+  /** @throws DfsError 'push-unknown' never came, expired or was used */
+  bytesOf(push: PushId): Buffer {
+    const held = this.#pushes.get(push)
+    if (held === undefined) throw new DfsError('push-unknown', `push ${push} is not held here`)
+    return held.data
+  }
+
+  /** Forgets a push: its bytes are on the disk. */
+  release(push: PushId): void {
+    const held = this.#pushes.get(push)
+    if (held === undefined) return
+    this.#pushes.delete(push)
+    this.#bytes -= held.data.length
+    const waiting = this.#wakeWaiting
+    this.#wakeWaiting = new AbortController()
+    waiting.abort()
+  }
+
+  /** Drops what nobody came for. @returns how many pushes that were */
+  expire(): number {
+    const oldestMs = this.#options.clock.nowMs() - this.#options.heldMs
+    let dropped = 0
+    for (const [push, held] of this.#pushes) {
+      if (held.heldSinceMs > oldestMs) break
+      this.release(push)
+      dropped++
+    }
+    return dropped
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    const { bytesMax, pushesMax } = this.#options
+    if (this.#bytes + bytes <= bytesMax && this.#pushes.size < pushesMax) return true
+    this.expire()
+    return this.#bytes + bytes <= bytesMax && this.#pushes.size < pushesMax
+  }
+}

@@ -1,0 +1,81 @@
+import type { ChunkOrigin, PlacedMutation, Source } from '../../protocol/chunks.ts'
+import { DfsError, isError } from '../../protocol/errors.ts'
+import type { ChunkId, ChunkVersion, CommitId, SerialNumber } from '../../protocol/identifiers.ts'
+import type { Parts } from '../parts.ts'
+import { bytesFrom } from '../pipeline/source.ts'
+import type { Replica } from '../store/replica.ts'
+import type { LocalChunk } from './local-chunk.ts'
+import { placed } from './place.ts'
+
+export interface ApplyRequest {
+  chunk: ChunkId
+  version: ChunkVersion
+  origin: ChunkOrigin
+  commit: CommitId
+  serial: SerialNumber
+  mutation: PlacedMutation
+  source: Source
+}
+
+type ApplyParts = Pick<Parts, 'store' | 'chunks' | 'held'>
+
+/**
+ * On a secondary: applies a mutation under the number its primary gave it, each number once and without gaps.
+ * Goes on in src/chunkserver/store.
+ * @throws DfsError 'push-unknown' the number is not used up: send the bytes; 'lease-lost' not a member of that version
+ */
+export async function applyAsSecondary(parts: ApplyParts, request: ApplyRequest, payload: Buffer): Promise<void> {
+  // 1. Only under the version the master last fenced this replica to, or for a chunk that is new here.
+  const chunk = parts.chunks.at(request.chunk)
+  joinNewChunk(parts, chunk, request)
+  const order = chunk.order(request.version)
+  // 2. The bytes, before the number counts as used: without them the primary tries again.
+  const data = bytesFrom(request.source, payload, parts.held)
+  // 3. In order.
+  await order.run(request.serial, () => applyHere(parts, chunk, request, data))
+  if (request.source.from === 'push') parts.held.release(request.source.push)
+}
+
+/**
+ * A chunk that was never here belongs to no version yet: its first mutation makes it a member. Not so where the master has
+ * fenced the chunk to a later version meanwhile, which this server remembers even without a replica.
+ */
+function joinNewChunk({ store }: ApplyParts, chunk: LocalChunk, { version }: ApplyRequest): void {
+  if (chunk.hasOrder(version) || store.get(chunk.id) !== undefined || version <= chunk.promised) return
+  chunk.beginOrder(version)
+}
+
+/** Applies one mutation to the replica here; the caller keeps the order. */
+export async function applyHere(
+  { store }: Pick<Parts, 'store'>, chunk: LocalChunk, request: Omit<ApplyRequest, 'source'>, data: Buffer,
+): Promise<void> {
+  const replica = replicaFor({ store }, request)
+  const { writtenBytes, offsetBytes, lengthBytes } = placed(request.mutation, replica.lengthBytes)
+  if (writtenBytes > data.length) {
+    throw new DfsError('invalid', `extents of ${writtenBytes} bytes with ${data.length} bytes of data`)
+  }
+  // An append that reached the end of the chunk leaves some of its bytes over.
+  const used = writtenBytes === data.length ? data : data.subarray(0, writtenBytes)
+  await replica.apply(request.mutation, used.length === 0 ? [] : [used])
+  chunk.recent.remember(request.commit, { outcome: 'done', serial: request.serial, offsetBytes, writtenBytes, lengthBytes })
+}
+
+/** The replica to change; made where this is the first mutation of a new chunk. */
+function replicaFor(
+  { store }: Pick<Parts, 'store'>, { chunk, version, origin, serial }: Omit<ApplyRequest, 'source'>,
+): Replica {
+  const replica = store.get(chunk)
+  if (replica === undefined) {
+    if (serial !== 1) throw new DfsError('no-such-replica', `chunk ${chunk} has no replica here`)
+    return store.create(chunk, version, origin)
+  }
+  if (replica.version !== version) {
+    throw new DfsError('lease-lost', `chunk ${chunk} is at version ${replica.version} here, not ${version}`)
+  }
+  return replica
+}
+
+/** Whether a peer refused because the lease is over, which is not its failure. */
+export function saysLeaseIsOver(error: unknown): boolean {
+  return isError(error, 'lease-lost', 'stale-replica')
+}

@@ -1,0 +1,108 @@
+import type { Mutation, Source } from '../../protocol/chunks.ts'
+import type { CommitOutcome } from '../../protocol/chunkserver-api.ts'
+import { asDfsError, DfsError } from '../../protocol/errors.ts'
+import type { ChunkId, ChunkVersion, CommitId, ServerId } from '../../protocol/identifiers.ts'
+import type { Parts } from '../parts.ts'
+import { bytesFrom } from '../pipeline/source.ts'
+import { applyHere, saysLeaseIsOver, type ApplyRequest } from './apply.ts'
+import type { Lease } from './lease.ts'
+import type { LocalChunk } from './local-chunk.ts'
+import { place, type Placed } from './place.ts'
+import { replicate } from './replicate.ts'
+
+export interface CommitRequest {
+  chunk: ChunkId
+  version: ChunkVersion
+  commit: CommitId
+  mutation: Mutation
+  source: Source
+}
+
+/**
+ * On the primary: orders a mutation and has every replica apply it. The secondaries go on in
+ * src/chunkserver/primary/apply.ts, this replica in src/chunkserver/store.
+ * @throws DfsError 'lease-lost', 'push-unknown', 'chunk-full', 'invalid', 'bad-message': nothing was promised
+ */
+export async function commit(parts: Parts, request: CommitRequest, payload: Buffer): Promise<CommitOutcome> {
+  // 1. Only the holder of the lease, and only while nobody has failed under it.
+  const { chunk, lease } = parts.chunks.leaseOf(request.chunk)
+  lease.checkMayStart(request.version, parts.clock.nowMs())
+  lease.used = true
+  if (lease.failed.length > 0) return replicasFailed(lease)
+  // 2. A repeat gets the first outcome; one that was applied under an older version is in all replicas, since they were
+  //    made alike when this version began.
+  const known = lease.running.get(request.commit) ?? chunk.recent.get(request.commit)
+  if (known !== undefined) return known
+  // 3. The bytes, and the place: a number once given must reach every replica.
+  const data = bytesFrom(request.source, payload, parts.held)
+  const placed = place(request.mutation, {
+    dataBytes: data.length, lengthBytes: lease.plannedLengthBytes, chunkSizeBytes: lease.terms.origin.chunkSizeBytes,
+  })
+  lease.plannedLengthBytes = placed.lengthBytes
+  // 4. The number, in the order of arrival; from here on others may follow.
+  const { chunk: id, version, commit, source } = request
+  const serial = lease.takeSerial()
+  const outcome = everywhere(parts, chunk, lease, placed,
+    { chunk: id, version, commit, source, serial, origin: lease.terms.origin, mutation: placed.mutation }, data)
+  lease.running.set(commit, outcome)
+  try {
+    return await outcome
+  } finally {
+    lease.running.delete(commit)
+  }
+}
+
+/** Steps 5 and 6: every replica applies the mutation, then the outcome is known. */
+async function everywhere(
+  parts: Parts, chunk: LocalChunk, lease: Lease, placed: Placed, request: ApplyRequest, data: Buffer,
+): Promise<CommitOutcome> {
+  // 5. Here and at all secondaries at once. Each applies by number, so many commits can be on their way.
+  const here = chunk.order(request.version).run(request.serial, () => applyHere(parts, chunk, request, data))
+  const applied = await settleAll([
+    { server: parts.self, done: here },
+    ...lease.terms.peers.map(peer => ({ server: peer.server, done: replicate(parts, peer, request, data) })),
+  ])
+  // 6. Acknowledged only when all have it. A member that has not makes the version useless: the master has to choose the
+  //    members anew and make them alike.
+  blame(parts, lease, applied)
+  if (applied.length > 0) return replicasFailed(lease)
+  lease.checkMayAcknowledge(parts.clock.nowMs())
+  if (request.source.from === 'push') parts.held.release(request.source.push)
+  const { offsetBytes, writtenBytes, lengthBytes } = placed
+  return { outcome: 'done', serial: request.serial, offsetBytes, writtenBytes, lengthBytes }
+}
+
+interface Failure {
+  server: ServerId
+  error: unknown
+}
+
+/** Waits for all. @returns those that failed */
+export async function settleAll(each: readonly { server: ServerId, done: Promise<unknown> }[]): Promise<Failure[]> {
+  const failures: Failure[] = []
+  await Promise.all(each.map(({ server, done }) => done.then(() => {}, (error: unknown) => {
+    failures.push({ server, error })
+  })))
+  return failures
+}
+
+/**
+ * Notes who failed under the lease. A member that refuses because a newer version exists has not failed: the lease is over.
+ * @throws DfsError 'lease-lost'
+ */
+export function blame({ log }: Pick<Parts, 'log'>, lease: Lease, failures: readonly Failure[]): void {
+  const { chunk, version } = lease.terms
+  for (const { server, error } of failures) {
+    const { code, message } = asDfsError(error)
+    log.warn({ chunk, version, server, code }, `a replica did not follow: ${message}`)
+  }
+  const failed = failures.filter(({ error }) => !saysLeaseIsOver(error))
+  lease.fail(failed.map(({ server }) => server))
+  if (failures.length === 0 || failed.length > 0) return
+  lease.end()
+  throw new DfsError('lease-lost', `chunk ${chunk} has a version newer than ${version}`)
+}
+
+export function replicasFailed(lease: Lease): CommitOutcome & { outcome: 'replicas-failed' } {
+  return { outcome: 'replicas-failed', servers: [...lease.failed] }
+}

@@ -1,0 +1,57 @@
+import type { Checksum } from '../protocol/checksum.ts'
+import type { ReplicaReport } from '../protocol/chunks.ts'
+import { DfsError } from '../protocol/errors.ts'
+import type { ChunkId, ChunkVersion } from '../protocol/identifiers.ts'
+import type { Replica } from './store/replica.ts'
+import type { ReplicaStore } from './store/store.ts'
+
+export interface ReadRequest {
+  chunk: ChunkId
+  version: ChunkVersion
+  offsetBytes: number
+  lengthBytes: number
+}
+
+export interface ReadResult {
+  reply: { checksum: Checksum, version: ChunkVersion, replicaLengthBytes: number }
+  payload: Buffer[]
+}
+
+/**
+ * Reads a range of a replica, verified against its checksums.
+ * @throws DfsError 'no-such-replica', 'stale-replica' older than asked for, 'corrupt', 'disk-failed'
+ */
+export async function read(store: ReplicaStore, request: ReadRequest): Promise<ReadResult> {
+  const replica = atLeast(store, request.chunk, request.version)
+  const { data, checksum } = await replica.read(request.offsetBytes, request.lengthBytes)
+  return { reply: { checksum, version: replica.version, replicaLengthBytes: replica.lengthBytes }, payload: [data] }
+}
+
+/** The replica, at this version or a newer one. @throws DfsError 'no-such-replica', 'stale-replica' */
+export function atLeast(store: ReplicaStore, chunk: ChunkId, version: ChunkVersion): Replica {
+  const replica = store.get(chunk)
+  if (replica === undefined) throw new DfsError('no-such-replica', `chunk ${chunk} has no replica here`)
+  if (replica.version < version) {
+    throw new DfsError('stale-replica', `chunk ${chunk} is at version ${replica.version} here, older than ${version}`)
+  }
+  return replica
+}
+
+/**
+ * What is known of a replica.
+ * @throws DfsError 'no-such-replica', 'disk-failed'
+ */
+export async function inspect(
+  store: ReplicaStore, { chunk, verify }: { chunk: ChunkId, verify: boolean },
+): Promise<ReplicaReport> {
+  const replica = atLeast(store, chunk, 0 as ChunkVersion)
+  if (verify) {
+    try {
+      await replica.verify()
+    } catch (error) {
+      // Rot is what was asked about: the state says it.
+      if (!(error instanceof DfsError && error.code === 'corrupt')) throw error
+    }
+  }
+  return { chunk, version: replica.version, lengthBytes: replica.lengthBytes, state: replica.state }
+}
