@@ -1,0 +1,34 @@
+import type { ReplyOf, RequestOf } from '../protocol/api.ts'
+import type { ChunkId, ChunkIndex, ChunkVersion, InodeId, SessionId } from '../protocol/identifiers.ts'
+import type { masterMutations, Stamp } from '../protocol/master-api.ts'
+
+type ClientMutations = typeof masterMutations
+type Nothing = Record<string, never>
+
+/** Entries that the master writes on its own account, or for a client's read-like call. */
+interface InternalEntries {
+  /** Gives a file the chunk of an index; the one it has, where it has one. */
+  allocateChunk: {
+    request: { stamp: Stamp, inode: InodeId, index: ChunkIndex }
+    reply: { chunk: ChunkId, version: ChunkVersion, created: boolean }
+  }
+  /** Raises a chunk's version; nothing happens where the chunk is gone or has a later one. */
+  setChunkVersion: { request: { chunk: ChunkId, version: ChunkVersion }, reply: { applied: boolean } }
+  /** Versions below `upTo` may be handed out without asking the journal again. */
+  reserveVersions: { request: { upTo: ChunkVersion }, reply: Nothing }
+  startSession: { request: { host: string }, reply: { session: SessionId } }
+  endSession: { request: { session: SessionId }, reply: Nothing }
+  /** Removes files that have neither names nor holders, a bounded number of chunks at a time. */
+  collect: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
+}
+
+export type ClientKind = keyof ClientMutations
+export type EntryKind = ClientKind | keyof InternalEntries
+
+export type EntryRequest<Kind extends EntryKind> =
+  Kind extends ClientKind ? RequestOf<ClientMutations[Kind]>
+    : Kind extends keyof InternalEntries ? InternalEntries[Kind]['request'] : never
+
+export type EntryReply<Kind extends EntryKind> =
+  Kind extends ClientKind ? ReplyOf<ClientMutations[Kind]>
+    : Kind extends keyof InternalEntries ? InternalEntries[Kind]['reply'] : never
