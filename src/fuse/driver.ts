@@ -1,0 +1,9 @@
+/** A mount as its owner holds it, whichever driver serves it. */
+export interface DriverMount {
+  /** Resolves when it has been unmounted, by us or by anyone; rejects when it could not be served any longer. */
+  readonly ended: Promise<void>
+  /** Hands over what was written through every open file. */
+  flush(): Promise<void>
+  /** @param how 'idle' refuses while files are open, 'lazy' hides it at once @returns whether it worked */
+  unmount(how: 'idle' | 'lazy'): Promise<boolean>
+}

@@ -1,0 +1,10 @@
+import { superuser } from '../../protocol/attributes.ts'
+import { nameAt } from '../decoding.ts'
+import { entryReply } from '../encoding.ts'
+import { operation } from '../operation.ts'
+
+/** Finds a name in a directory. That the caller may search it, the kernel has checked (default_permissions). */
+export const lookup = operation('lookup', async (mount, { inode, body }) => {
+  const { name } = nameAt(body, 0)
+  return entryReply(mount, await mount.fileSystem.lookup(inode, name, superuser))
+})
