@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr'
+import { recycleAs } from '../seams/payloads.ts'
 import { DfsError } from './errors.ts'
 import { limits } from './limits.ts'
 
@@ -54,8 +55,14 @@ export function decodeMessage(bytes: Buffer): Message {
     call: bytes.readUInt32BE(1),
     number: bytes.readUInt16BE(5),
     header: unpack(bytes.subarray(PREFIX_BYTES, end)),
-    payload: end === bytes.length ? EMPTY : bytes.subarray(end),
+    payload: end === bytes.length ? EMPTY : payloadFrom(bytes, end),
   }
+}
+
+function payloadFrom(bytes: Buffer, start: number): Buffer {
+  const payload = bytes.subarray(start)
+  recycleAs(bytes, payload)
+  return payload
 }
 
 function unpack(header: Buffer): unknown {

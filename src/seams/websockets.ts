@@ -1,5 +1,9 @@
+import http from 'node:http'
+import net from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
-import { DialError, type Connection, type Listener, type Network } from './network.ts'
+import { DialError, type Connection, type Network } from './network.ts'
+import { acceptShared, connectShared, takeReads } from './shared-reads.ts'
+import { FrameReader } from './websocket-frames.ts'
 
 /** Options shared by both ends. */
 export interface WebSocketOptions {
@@ -20,40 +24,56 @@ export function webSockets(options: WebSocketOptions): Network {
     dial: (address, timeoutMs) => new Promise((resolve, reject) => {
       const socket = new WebSocket(`ws://${address}`, {
         ...shared, handshakeTimeout: timeoutMs, generateMask: mask => { mask.fill(0) },
+        createConnection: ((to: net.TcpNetConnectOpts) => connectShared(to)) as typeof net.connect,
       })
       const failed = (error: Error): void => { reject(dialError(address, error)) }
       socket.once('error', failed)
-      socket.once('open', () => {
-        socket.off('error', failed)
-        resolve(new SocketConnection(socket, address))
+      socket.once('upgrade', response => {
+        socket.once('open', () => {
+          socket.off('error', failed)
+          resolve(new SocketConnection(socket, response.socket, address, options))
+        })
       })
     }),
     listen: (address, onConnection) => new Promise((resolve, reject) => {
       const { host, port } = split(address)
-      const server = new WebSocketServer({ ...shared, host, port, clientTracking: true })
+      const upgrades = new WebSocketServer({ ...shared, noServer: true })
+      const web = http.createServer((_request, response) => {
+        response.writeHead(426, { connection: 'close' }).end('This port speaks the WebSocket protocol of dfs.\n')
+      })
+      web.on('upgrade', (request, socket, head) => {
+        upgrades.handleUpgrade(request, socket, head, upgraded => {
+          const remote = `${request.socket.remoteAddress ?? '?'}:${String(request.socket.remotePort)}`
+          onConnection(new SocketConnection(upgraded, request.socket, remote, options))
+        })
+      })
+      const sockets = new Set<net.Socket>()
+      const server = net.createServer({ pauseOnConnect: true, noDelay: true }, accepted => {
+        const socket = acceptShared(accepted)
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        web.emit('connection', socket)
+      })
       const failed = (error: Error): void => { reject(dialError(address, error)) }
       server.once('error', failed)
-      server.on('connection', (socket, request) => {
-        onConnection(new SocketConnection(socket, `${request.socket.remoteAddress ?? '?'}:${String(request.socket.remotePort)}`))
-      })
-      server.once('listening', () => {
+      server.listen({ host, port }, () => {
         server.off('error', failed)
-        resolve(listener(server, host))
+        resolve({
+          address: `${host}:${String(portOf(server))}`,
+          close: () => new Promise(closed => {
+            server.close(() => { closed() })
+            for (const socket of sockets) socket.destroy()
+          }),
+        })
       })
     }),
   }
 }
 
-function listener(server: WebSocketServer, host: string): Listener {
+function portOf(server: net.Server): number {
   const bound = server.address()
-  if (bound === null || typeof bound === 'string') throw new DialError('EINVAL', 'a WebSocket server has a port')
-  return {
-    address: `${host}:${String(bound.port)}`,
-    close: () => new Promise(resolve => {
-      server.close(() => { resolve() })
-      for (const socket of server.clients) socket.terminate()
-    }),
-  }
+  if (bound === null || typeof bound === 'string') throw new DialError('EINVAL', 'a TCP server has a port')
+  return bound.port
 }
 
 class SocketConnection implements Connection {
@@ -64,18 +84,37 @@ class SocketConnection implements Connection {
   #waiters: (() => void)[] = []
   #fault = ''
 
-  constructor(socket: WebSocket, remote: string) {
+  constructor(socket: WebSocket, stream: net.Socket, remote: string, { messageBytesMax }: WebSocketOptions) {
     this.#socket = socket
     this.remote = remote
-    socket.binaryType = 'nodebuffer'
-    socket.on('message', (data, isBinary) => {
-      if (!isBinary) { this.close('text messages have no meaning here'); return }
-      this.onMessage(data as Buffer)
-    })
+    this.#readFrames(stream, messageBytesMax)
     socket.on('error', error => { this.#fault = error.message })
     socket.once('close', (code, reason) => {
       this.#wake()
       this.onClose(this.#fault || reason.toString() || `connection closed (${String(code)})`)
+    })
+  }
+
+  /** Takes reading over from `ws`, which keeps the handshake, sending and the life of the socket. */
+  #readFrames(stream: net.Socket, messageBytesMax: number): void {
+    const reader = new FrameReader({
+      message: bytes => { this.onMessage(bytes) },
+      ping: bytes => { this.#socket.pong(bytes) },
+      close: reason => {
+        this.#fault ||= reason || 'the other end closed the connection'
+        stream.end()
+      },
+    }, messageBytesMax)
+    stream.setNoDelay(true)
+    let broken = false
+    takeReads(stream, chunk => {
+      if (broken) return
+      try {
+        reader.push(chunk)
+      } catch (error) {
+        broken = true
+        this.close(error instanceof Error ? error.message : String(error))
+      }
     })
   }
 

@@ -1,0 +1,85 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Sender } from 'ws'
+import { payloadMemory, recycle, recycleAs } from '../../src/seams/payloads.ts'
+import { FrameError, FrameReader } from '../../src/seams/websocket-frames.ts'
+
+/** `ws`'s own framing, so that the reader is judged by code it does not share. */
+function framed(parts: Buffer[], mask: Buffer | undefined): Buffer {
+  return Buffer.concat(parts.flatMap((part, index) => Sender.frame(Buffer.from(part), {
+    opcode: index === 0 ? 2 : 0, fin: index === parts.length - 1, mask: mask !== undefined, rsv1: false, readOnly: false,
+    ...(mask === undefined ? {} : { generateMask: (into: Buffer) => { mask.copy(into) } }),
+  }) as Buffer[]))
+}
+
+interface Read { messages: string[], pings: string[], closed: string[] }
+
+function read(stream: Buffer, cuts: number[], messageBytesMax = 2 ** 22): Read {
+  const got: Read = { messages: [], pings: [], closed: [] }
+  const reader = new FrameReader({
+    message: bytes => { got.messages.push(bytes.toString('latin1')) },
+    ping: bytes => { got.pings.push(bytes.toString('latin1')) },
+    close: reason => { got.closed.push(reason) },
+  }, messageBytesMax)
+  const ends = [...cuts.map(cut => cut % (stream.length + 1)), stream.length].sort((one, other) => one - other)
+  let at = 0
+  for (const end of ends) {
+    // A copy: a reader must not keep what it was shown.
+    const shown = Buffer.from(stream.subarray(at, end))
+    reader.push(shown)
+    shown.fill(0xee)
+    at = end
+  }
+  return got
+}
+
+t.test('messages come out whole, however they were cut up and masked', async t => {
+  const part = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.constantFrom(65_535, 65_536, 200_000).map(n => new Uint8Array(n).fill(n)))
+  fc.assert(fc.property(
+    fc.array(fc.array(part, { minLength: 1, maxLength: 3 }), { maxLength: 4 }),
+    fc.array(fc.nat(), { maxLength: 12 }),
+    fc.option(fc.uint8Array({ minLength: 4, maxLength: 4 }), { nil: undefined }),
+    (messages, cuts, mask) => {
+      const buffers = messages.map(parts => parts.map(each => Buffer.from(each)))
+      const key = mask === undefined ? undefined : Buffer.from(mask)
+      const got = read(Buffer.concat(buffers.map(parts => framed(parts, key))), cuts)
+      t.strictSame(got.messages, buffers.map(parts => Buffer.concat(parts).toString('latin1')))
+    }), { numRuns: 60 })
+})
+
+t.test('pings and closes are heard between the fragments of a message', async t => {
+  const [first, second] = [Buffer.from('half'), Buffer.from('other half')]
+  const whole = framed([first, second], undefined)
+  const ping = Buffer.from([0x89, 2, 0x68, 0x69])
+  const close = Buffer.from([0x88, 5, 0x03, 0xe8, 0x62, 0x79, 0x65])
+  const got = read(Buffer.concat([whole.subarray(0, 6), ping, whole.subarray(6), close]), [])
+  t.strictSame(got, { messages: ['halfother half'], pings: ['hi'], closed: ['bye'] })
+})
+
+t.test('what is no stream of ours is refused', async t => {
+  const bad: Record<string, Buffer> = {
+    'reserved bits': Buffer.from([0xc2, 0]),
+    'text': Buffer.from([0x81, 0]),
+    'an unknown kind': Buffer.from([0x83, 0]),
+    'a continuation of nothing': Buffer.from([0x80, 0]),
+    'a second beginning': Buffer.concat([framed([Buffer.from('a')], undefined).fill(0x02, 0, 1), Buffer.from([0x82, 0])]),
+    'a long control frame': Buffer.from([0x89, 126, 0, 200]),
+    'a message over the limit': Buffer.from([0x82, 127, 0, 0, 0, 0, 1, 0, 0, 0]),
+    'a length beyond reason': Buffer.from([0x82, 127, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+  }
+  for (const [what, bytes] of Object.entries(bad)) t.throws(() => read(bytes, []), FrameError, what)
+})
+
+t.test('recycled memory is lent again, and only once', async t => {
+  const message = payloadMemory(1_000_000)
+  const payload = message.subarray(100)
+  recycleAs(message, payload)
+  recycle(message)
+  const other = payloadMemory(1_000_000)
+  t.not(other.buffer, message.buffer, 'what was handed on is not free yet')
+  recycle(payload)
+  recycle(payload)
+  const [next, third] = [payloadMemory(1_000_000), payloadMemory(1_000_000)]
+  t.equal(next.buffer, message.buffer)
+  t.not(third.buffer, next.buffer)
+})
