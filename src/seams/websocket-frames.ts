@@ -17,7 +17,9 @@ interface Frame {
   maskAt: number
 }
 
-export class FrameError extends Error {}
+export class FrameError extends Error {
+  override readonly name = 'FrameError'
+}
 
 const CONTROL_BYTES_MAX = 125
 const HEADER_BYTES_MAX = 14
