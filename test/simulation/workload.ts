@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict'
+import { superuser } from '../../src/protocol/attributes.ts'
+import type { InodeId } from '../../src/protocol/identifiers.ts'
+import type { Name } from '../../src/protocol/names.ts'
+import type { FileSystem, OpenFile } from '../../src/client/file-system.ts'
+import { ModelFile } from './model.ts'
+import type { SeededRandom } from './random.ts'
+
+/** Sizes that meet every edge: within a block, over blocks, over chunks, inline and pushed. */
+const WRITE_BYTES_MAX = 300_000
+const FILE_BYTES_MAX = 900_000
+const FILES_MAX = 5
+
+interface Held {
+  name: Name
+  model: ModelFile
+  /** Open for writing while its writer works on it. */
+  handle: OpenFile | undefined
+}
+
+/** What every client of a run knows of files that were closed: any of them may check any. */
+export type ClosedFiles = Map<string, { directory: InodeId, name: Name, contents: Buffer }>
+
+/**
+ * One client's random life in a directory of its own. Whatever it is told is checked against the model at once; with the
+ * master and one good replica alive no call may fail, so every error ends the run.
+ */
+export class Workload {
+  readonly #fileSystem: FileSystem
+  readonly #random: SeededRandom
+  readonly #directory: InodeId
+  readonly #label: string
+  readonly #closed: ClosedFiles
+  readonly #files: Held[] = []
+  #nextName = 1
+  operations = 0
+  /** The latest operation, for the message of a run that fails. */
+  doing = 'nothing'
+
+  constructor(parts: {
+    fileSystem: FileSystem, random: SeededRandom, directory: InodeId, label: string, closed: ClosedFiles,
+  }) {
+    this.#fileSystem = parts.fileSystem
+    this.#random = parts.random
+    this.#directory = parts.directory
+    this.#label = parts.label
+    this.#closed = parts.closed
+  }
+
+  async run(operations: number): Promise<void> {
+    for (let done = 0; done < operations; done++) {
+      await this.#step()
+      this.operations++
+    }
+  }
+
+  async #step(): Promise<void> {
+    const random = this.#random
+    const file = this.#files.length === 0 ? undefined : random.pick(this.#files)
+    if (file === undefined || (this.#files.length < FILES_MAX && random.chance(0.15))) return this.#create()
+    const dice = random.below(100)
+    if (dice < 35) return this.#write(file)
+    if (dice < 55) return this.#read(file)
+    if (dice < 62) return this.#append(file)
+    if (dice < 68) return this.#truncate(file)
+    if (dice < 72) return this.#punch(file)
+    if (dice < 80) return this.#sync(file)
+    if (dice < 88) return this.#close(file)
+    if (dice < 92) return this.#rename(file)
+    if (dice < 95) return this.#unlink(file)
+    return this.#checkSomebodys()
+  }
+
+  async #create(): Promise<void> {
+    const name = `${this.#label}-${String(this.#nextName++)}` as Name
+    this.doing = `creating ${name}`
+    const handle = await this.#fileSystem.create(this.#directory, name, 0o644,
+      { read: true, write: true, exclusive: true }, superuser)
+    this.#files.push({ name, model: new ModelFile(), handle })
+  }
+
+  async #handle(file: Held): Promise<OpenFile> {
+    if (file.handle !== undefined) return file.handle
+    this.doing = `opening ${file.name}`
+    this.#closed.delete(file.name)
+    const { inode } = await this.#fileSystem.lookup(this.#directory, file.name, superuser)
+    file.handle = await this.#fileSystem.open(inode, { read: true, write: true }, superuser)
+    assert.equal(file.handle.attributes.sizeBytes, file.model.sizeBytes, `${file.name}: its size when opened again`)
+    return file.handle
+  }
+
+  async #write(file: Held): Promise<void> {
+    const handle = await this.#handle(file)
+    const lengthBytes = 1 + this.#random.below(this.#random.chance(0.5) ? 5_000 : WRITE_BYTES_MAX)
+    const offsetBytes = this.#random.below(Math.min(FILE_BYTES_MAX, file.model.sizeBytes + 100_000) + 1)
+    this.doing = `writing ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
+    const data = this.#pattern(lengthBytes)
+    await handle.write(offsetBytes, data)
+    file.model.write(offsetBytes, data)
+  }
+
+  async #append(file: Held): Promise<void> {
+    await this.#close(file)
+    const data = this.#pattern(1 + this.#random.below(20_000))
+    this.doing = `appending ${String(data.length)} bytes to ${file.name}`
+    this.#closed.delete(file.name)
+    const { inode } = await this.#fileSystem.lookup(this.#directory, file.name, superuser)
+    const handle = await this.#fileSystem.open(inode, { read: true, write: true, append: true }, superuser)
+    for (let at = 0; at < data.length; at += 7_000) await handle.write(0, data.subarray(at, at + 7_000))
+    file.model.append(data)
+    await handle.close()
+    this.#closedNow(file)
+  }
+
+  async #read(file: Held): Promise<void> {
+    const handle = await this.#handle(file)
+    const offsetBytes = this.#random.below(file.model.sizeBytes + 10)
+    const lengthBytes = 1 + this.#random.below(WRITE_BYTES_MAX)
+    this.doing = `reading ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
+    const found = Buffer.concat(await handle.read(offsetBytes, lengthBytes))
+    this.#same(found, file.model.read(offsetBytes, lengthBytes), offsetBytes)
+  }
+
+  async #truncate(file: Held): Promise<void> {
+    const handle = await this.#handle(file)
+    const sizeBytes = this.#random.below(file.model.sizeBytes + 50_000)
+    this.doing = `truncating ${file.name} from ${String(file.model.sizeBytes)} to ${String(sizeBytes)} bytes`
+    await handle.truncate(sizeBytes)
+    file.model.truncate(sizeBytes)
+  }
+
+  async #punch(file: Held): Promise<void> {
+    const handle = await this.#handle(file)
+    if (file.model.sizeBytes === 0) return
+    const offsetBytes = this.#random.below(file.model.sizeBytes)
+    const lengthBytes = 1 + this.#random.below(file.model.sizeBytes - offsetBytes)
+    this.doing = `punching ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
+    await handle.allocate('punch', offsetBytes, lengthBytes)
+    file.model.zero(offsetBytes, lengthBytes)
+  }
+
+  async #sync(file: Held): Promise<void> {
+    const handle = await this.#handle(file)
+    this.doing = `syncing ${file.name}`
+    await handle.sync()
+  }
+
+  async #close(file: Held): Promise<void> {
+    if (file.handle === undefined) return
+    this.doing = `closing ${file.name}`
+    const { handle } = file
+    file.handle = undefined
+    await handle.close()
+    this.#closedNow(file)
+  }
+
+  #closedNow(file: Held): void {
+    this.#closed.set(file.name, { directory: this.#directory, name: file.name, contents: Buffer.from(file.model.contents()) })
+  }
+
+  async #rename(file: Held): Promise<void> {
+    await this.#close(file)
+    const to = `${this.#label}-${String(this.#nextName++)}` as Name
+    this.doing = `renaming ${file.name} to ${to}`
+    this.#closed.delete(file.name)
+    await this.#fileSystem.rename({ parent: this.#directory, name: file.name }, { parent: this.#directory, name: to },
+      this.#random.chance(0.5) ? 'replace' : 'no-replace', superuser)
+    file.name = to
+    this.#closedNow(file)
+  }
+
+  /** Unlinks, half of the time while it is open: what was open must stay readable. */
+  async #unlink(file: Held): Promise<void> {
+    const keepOpen = this.#random.chance(0.5)
+    if (keepOpen) await this.#handle(file)
+    else await this.#close(file)
+    this.doing = `unlinking ${file.name}`
+    this.#closed.delete(file.name)
+    await this.#fileSystem.unlink(this.#directory, file.name, superuser)
+    this.#files.splice(this.#files.indexOf(file), 1)
+    if (file.handle === undefined) return
+    this.doing = `reading ${file.name}, which was unlinked while open`
+    this.#same(Buffer.concat(await file.handle.read(0, FILE_BYTES_MAX * 2)), file.model.contents(), 0)
+    await file.handle.close()
+  }
+
+  /** What anybody closed, everybody reads at once. */
+  async #checkSomebodys(): Promise<void> {
+    const all = [...this.#closed.values()]
+    if (all.length === 0) return
+    const { directory, name, contents } = this.#random.pick(all)
+    this.doing = `reading ${name}, which somebody closed`
+    const found = await readFile(this.#fileSystem, directory, name).catch((error: unknown) => {
+      // Its owner may be at it again.
+      if (this.#closed.get(name)?.contents !== contents) return undefined
+      throw error
+    })
+    if (found !== undefined && this.#closed.get(name)?.contents === contents) this.#same(found, contents, 0)
+  }
+
+  /** Closes everything and checks every file of this client, and that there are no others. */
+  async checkAll(): Promise<void> {
+    for (const file of this.#files) await this.#close(file)
+    for (const { name, model } of this.#files) {
+      this.doing = `checking ${name} in the end`
+      this.#same(await readFile(this.#fileSystem, this.#directory, name), model.contents(), 0)
+    }
+    const page = await this.#fileSystem.readDirectory(this.#directory, undefined, 1_000, superuser)
+    assert.deepEqual(page.entries.map(({ name }) => name).sort(), this.#files.map(({ name }) => name).sort(),
+      `${this.#label}: the names in its directory`)
+  }
+
+  #same(found: Buffer, expected: Buffer, offsetBytes: number): void {
+    if (found.equals(expected)) return
+    const length = Math.min(found.length, expected.length)
+    let at = 0
+    while (at < length && found[at] === expected[at]) at++
+    assert.fail(`${this.#label}: ${this.doing}: ${String(found.length)} bytes instead of ${String(expected.length)}, `
+      + `differing from byte ${String(offsetBytes + at)}`)
+  }
+
+  /** Bytes that tell where they come from, and cheaper than as many random ones. */
+  #pattern(lengthBytes: number): Buffer {
+    const bytes = Buffer.alloc(lengthBytes, this.#random.bytes(61))
+    bytes.writeUInt8(this.#random.below(256), this.#random.below(lengthBytes))
+    return bytes
+  }
+}
+
+/** A whole file, through an open of its own. */
+export async function readFile(fileSystem: FileSystem, directory: InodeId, name: Name): Promise<Buffer> {
+  const { inode } = await fileSystem.lookup(directory, name, superuser)
+  const handle = await fileSystem.open(inode, { read: true, write: false }, superuser)
+  const parts: Uint8Array[] = []
+  let at = 0
+  for (let got = 1; got > 0;) {
+    const more = await handle.read(at, 1_000_000)
+    got = more.reduce((sum, part) => sum + part.length, 0)
+    at += got
+    parts.push(...more)
+  }
+  await handle.close()
+  return Buffer.concat(parts)
+}
