@@ -30,6 +30,8 @@ export interface Timing {
   reconnectMs: { first: number, most: number }
   /** An answer of the master. */
   masterMs: number
+  /** How long news for the master is gathered before it is told. */
+  gatherMs: number
   /** Between two steps of the cleaner. */
   cleanMs: number
 }
@@ -43,6 +45,7 @@ export const defaultTiming: Timing = {
   roomMs: 1_000,
   reconnectMs: { first: 100, most: 3_000 },
   masterMs: 5_000,
+  gatherMs: 50,
   cleanMs: 1_000,
 }
 

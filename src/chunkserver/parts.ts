@@ -3,6 +3,7 @@ import type { LinkPool } from '../protocol/link-pool.ts'
 import type { Clock } from '../seams/clock.ts'
 import type { Log } from '../seams/log.ts'
 import type { Timing } from './config.ts'
+import type { DiskHealth } from './disk-health.ts'
 import type { HeldPushes } from './pipeline/held.ts'
 import type { LocalChunks } from './primary/local-chunk.ts'
 import type { ReplicaStore } from './store/store.ts'
@@ -13,6 +14,8 @@ export interface Parts {
   store: ReplicaStore
   chunks: LocalChunks
   held: HeldPushes
+  /** Told of every failure of the disk. */
+  health: DiskHealth
   /** Connections to the other chunkservers. */
   links: LinkPool
   clock: Clock

@@ -23,8 +23,18 @@ export interface ReadResult {
  */
 export async function read(store: ReplicaStore, request: ReadRequest): Promise<ReadResult> {
   const replica = atLeast(store, request.chunk, request.version)
-  const { data, checksum } = await replica.read(request.offsetBytes, request.lengthBytes)
-  return { reply: { checksum, version: replica.version, replicaLengthBytes: replica.lengthBytes }, payload: [data] }
+  const { offsetBytes, lengthBytes } = request
+  const { data, checksum } = await replica.read(offsetBytes, lengthBytes)
+  return {
+    reply: { checksum, version: replica.version, replicaLengthBytes: lengthSeen(replica, request, data.length) },
+    payload: [data],
+  }
+}
+
+/** The length that goes with the bytes: the replica may have grown since they were read. */
+function lengthSeen(replica: Replica, { offsetBytes, lengthBytes }: ReadRequest, gotBytes: number): number {
+  if (gotBytes === lengthBytes) return Math.max(replica.lengthBytes, offsetBytes + gotBytes)
+  return gotBytes > 0 ? offsetBytes + gotBytes : Math.min(replica.lengthBytes, offsetBytes)
 }
 
 /** The replica, at this version or a newer one. @throws DfsError 'no-such-replica', 'stale-replica' */

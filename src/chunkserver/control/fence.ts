@@ -11,7 +11,7 @@ export type FenceReply = ReplicaDigest & { state: 'good' | 'doubtful' }
  * @throws DfsError 'no-such-replica', 'stale-replica' (newer than asked for), 'corrupt', 'disk-failed'
  */
 export async function fence(
-  { store, chunks }: Pick<Parts, 'store' | 'chunks'>, { chunk: id, version }: { chunk: ChunkId, version: ChunkVersion },
+  { store, chunks, health }: Pick<Parts, 'store' | 'chunks' | 'health'>, { chunk: id, version }: { chunk: ChunkId, version: ChunkVersion },
 ): Promise<FenceReply> {
   const chunk = chunks.at(id)
   if (version < chunk.promised) throw newerThan(id, version, chunk.promised)
@@ -30,7 +30,7 @@ export async function fence(
     if (version < chunk.promised || version < replica.version) throw newerThan(id, version, replica.version)
     if (replica.state === 'corrupt') throw new DfsError('corrupt', `the replica of chunk ${id} is corrupt`)
     // 3. On stable storage, so that a restart does not forget it.
-    await replica.fence(version)
+    await health.watch(() => replica.fence(version))
     // 4. A member of the version from now on, if the master says so; a later fence that waits already makes it one of its.
     if (chunk.promised === version) chunk.beginOrder(version)
     return { ...await replica.digest(), state: replica.state === 'doubtful' ? 'doubtful' : 'good' }

@@ -24,7 +24,8 @@ export function grant(parts: Pick<Parts, 'self' | 'store' | 'chunks' | 'clock' |
   const chunk = chunks.at(request.chunk)
   const nowMs = clock.nowMs()
   // The same grant again, since its answer was lost: the numbers given so far stay given.
-  if (chunk.lease?.terms.version === version && !chunk.lease.ended) {
+  if (chunk.lease?.terms.version === version) {
+    if (chunk.lease.ended) throw new DfsError('stale-replica', `the lease of chunk ${chunk.id} under ${version} has ended`)
     chunk.lease.renew(nowMs)
     return
   }

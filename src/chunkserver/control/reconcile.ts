@@ -39,8 +39,8 @@ export async function reconcile(parts: Parts, request: ReconcileRequest): Promis
 async function makeAlike(parts: Parts, peer: ServerAddress, replica: Replica, mine: readonly Checksum[]): Promise<void> {
   // 1. What differs, by the checksums of the blocks.
   const theirs = await checksumsOf(parts, peer, replica)
-  if (theirs?.lengthBytes === replica.lengthBytes && differing(replica, mine, theirs.blocks).length === 0) return
   const ranges = joined(differing(replica, mine, theirs?.blocks ?? []))
+  if (ranges.length === 0 && theirs?.lengthBytes === replica.lengthBytes) return
   parts.log.info({ chunk: replica.chunk, version: replica.version, peer: peer.server, ranges: ranges.length },
     'a replica differs from its primary-to-be and is made like it')
   // 2. One patch after the other; the last one also makes the peer's replica durable.

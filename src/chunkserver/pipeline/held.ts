@@ -2,12 +2,17 @@ import { DfsError } from '../../protocol/errors.ts'
 import type { PushId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
 import { pause, type Clock } from '../../seams/clock.ts'
+import { recycle } from '../../seams/payloads.ts'
 import { bounds } from '../config.ts'
 
 /** Pushed bytes, in this process's memory. */
-export interface HeldPush {
+interface HeldPush {
   readonly data: Buffer
-  heldSinceMs: number
+  readonly heldSinceMs: number
+  /** Whether the servers behind this one have all of it: nobody here sends it any more. */
+  passedOn: boolean
+  /** How often it was asked for. */
+  uses: number
 }
 
 export interface HeldOptions {
@@ -49,7 +54,7 @@ export class HeldPushes {
       await pause(clock, leftMs, this.#wakeWaiting.signal)
     }
     this.release(push)
-    this.#pushes.set(push, { data, heldSinceMs: clock.nowMs() })
+    this.#pushes.set(push, { data, heldSinceMs: clock.nowMs(), passedOn: false, uses: 0 })
     this.#bytes += data.length
   }
 
@@ -57,10 +62,25 @@ export class HeldPushes {
   bytesOf(push: PushId): Buffer {
     const held = this.#pushes.get(push)
     if (held === undefined) throw new DfsError('push-unknown', `push ${push} is not held here`)
+    held.uses++
     return held.data
   }
 
-  /** Forgets a push: its bytes are on the disk. */
+  /** All servers behind this one hold the push too. */
+  passedOn(push: PushId): void {
+    const held = this.#pushes.get(push)
+    if (held !== undefined) held.passedOn = true
+  }
+
+  /** Forgets a push that was applied: its bytes are in the replica. */
+  applied(push: PushId): void {
+    const held = this.#pushes.get(push)
+    this.release(push)
+    // Only if nobody else can be looking at it still.
+    if (held?.passedOn === true && held.uses === 1) recycle(held.data)
+  }
+
+  /** Forgets a push. */
   release(push: PushId): void {
     const held = this.#pushes.get(push)
     if (held === undefined) return

@@ -28,7 +28,9 @@ export async function receivePush(
   const passedOn = passOn(parts, { push, checksum, chain: rest }, data)
   await parts.held.hold(push, data)
   // 3. What is held here is of use to the primary even if the chain broke behind us: it sends the rest itself.
-  return { failed: await passedOn }
+  const failed = await passedOn
+  if (failed.length === 0) parts.held.passedOn(push)
+  return { failed }
 }
 
 /** @returns the servers that do not hold the bytes; never rejects */

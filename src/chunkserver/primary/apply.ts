@@ -17,37 +17,47 @@ export interface ApplyRequest {
   source: Source
 }
 
-type ApplyParts = Pick<Parts, 'store' | 'chunks' | 'held'>
+type ApplyParts = Pick<Parts, 'store' | 'chunks' | 'held' | 'health'>
 
 /**
  * On a secondary: applies a mutation under the number its primary gave it, each number once and without gaps.
  * Goes on in src/chunkserver/store.
- * @throws DfsError 'push-unknown' the number is not used up: send the bytes; 'lease-lost' not a member of that version
+ * @throws DfsError 'push-unknown' the number is not used up: send the bytes; 'lease-lost', 'replica-failed' not a member of that version
  */
 export async function applyAsSecondary(parts: ApplyParts, request: ApplyRequest, payload: Buffer): Promise<void> {
   // 1. Only under the version the master last fenced this replica to, or for a chunk that is new here.
   const chunk = parts.chunks.at(request.chunk)
-  joinNewChunk(parts, chunk, request)
+  joinIfNew(parts, chunk, request)
   const order = chunk.order(request.version)
   // 2. The bytes, before the number counts as used: without them the primary tries again.
   const data = bytesFrom(request.source, payload, parts.held)
   // 3. In order.
   await order.run(request.serial, () => applyHere(parts, chunk, request, data))
-  if (request.source.from === 'push') parts.held.release(request.source.push)
+  if (request.source.from === 'push') parts.held.applied(request.source.push)
 }
 
 /**
- * A chunk that was never here belongs to no version yet: its first mutation makes it a member. Not so where the master has
- * fenced the chunk to a later version meanwhile, which this server remembers even without a replica.
+ * A chunk that was never here belongs to no version yet: its first mutation makes it a member.
+ * @throws DfsError 'lease-lost' there is a newer version, or a restart lost the place in the order of this one;
+ *   'replica-failed' this server was never fenced to that version, so it is no member
  */
-function joinNewChunk({ store }: ApplyParts, chunk: LocalChunk, { version }: ApplyRequest): void {
-  if (chunk.hasOrder(version) || store.get(chunk.id) !== undefined || version <= chunk.promised) return
-  chunk.beginOrder(version)
+function joinIfNew({ store }: ApplyParts, chunk: LocalChunk, { version }: ApplyRequest): void {
+  if (chunk.hasOrder(version)) return
+  const replica = store.get(chunk.id)
+  const here = Math.max(chunk.promised, replica?.version ?? 0)
+  if (replica === undefined && version > here) {
+    chunk.beginOrder(version)
+    return
+  }
+  if (version < here || replica?.version === version) {
+    throw new DfsError('lease-lost', `chunk ${chunk.id} is at version ${here} here and takes no mutations of ${version}`)
+  }
+  throw new DfsError('replica-failed', `chunk ${chunk.id} was not fenced to version ${version} here`)
 }
 
 /** Applies one mutation to the replica here; the caller keeps the order. */
 export async function applyHere(
-  { store }: Pick<Parts, 'store'>, chunk: LocalChunk, request: Omit<ApplyRequest, 'source'>, data: Buffer,
+  { store, health }: Pick<Parts, 'store' | 'health'>, chunk: LocalChunk, request: Omit<ApplyRequest, 'source'>, data: Buffer,
 ): Promise<void> {
   const replica = replicaFor({ store }, request)
   const { writtenBytes, offsetBytes, lengthBytes } = placed(request.mutation, replica.lengthBytes)
@@ -56,7 +66,7 @@ export async function applyHere(
   }
   // An append that reached the end of the chunk leaves some of its bytes over.
   const used = writtenBytes === data.length ? data : data.subarray(0, writtenBytes)
-  await replica.apply(request.mutation, used.length === 0 ? [] : [used])
+  await health.watch(() => replica.apply(request.mutation, used.length === 0 ? [] : [used]))
   chunk.recent.remember(request.commit, { outcome: 'done', serial: request.serial, offsetBytes, writtenBytes, lengthBytes })
 }
 

@@ -67,7 +67,7 @@ async function everywhere(
   blame(parts, lease, applied)
   if (applied.length > 0) return replicasFailed(lease)
   lease.checkMayAcknowledge(parts.clock.nowMs())
-  if (request.source.from === 'push') parts.held.release(request.source.push)
+  if (request.source.from === 'push') parts.held.applied(request.source.push)
   const { offsetBytes, writtenBytes, lengthBytes } = placed
   return { outcome: 'done', serial: request.serial, offsetBytes, writtenBytes, lengthBytes }
 }

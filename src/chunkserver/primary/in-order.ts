@@ -16,6 +16,7 @@ export class InOrder {
   readonly #clock: Clock
   readonly #waitMs: number
   readonly #waiting = new Map<number, Waiting>()
+  /** The number that may start once nothing runs. */
   #next = 1
   #running: Promise<void> | undefined
   #ended: DfsError | undefined
@@ -74,12 +75,12 @@ export class InOrder {
   }
 
   #start<Result>(work: () => Promise<Result> | Result): Promise<Result> {
+    this.#next++
     const result = (async () => work())()
     this.#running = result.then(() => {}, (error: unknown) => {
       this.#refuseAll(new DfsError('replica-failed', `an earlier mutation failed: ${asDfsError(error).message}`))
     }).then(() => {
       this.#running = undefined
-      this.#next++
       const following = this.#waiting.get(this.#next)
       if (following === undefined) return
       this.#waiting.delete(this.#next)

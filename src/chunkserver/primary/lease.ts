@@ -50,6 +50,11 @@ export class Lease {
     this.#endsAtMs = Math.max(this.#endsAtMs, fromMs + this.terms.leaseMs)
   }
 
+  /** Whether to ask the master for more: it is in use, and a good part of its term is over. */
+  wantsRenewal(nowMs: number): boolean {
+    return this.used && !this.#ended && this.#failed.size === 0 && nowMs > this.#endsAtMs - this.terms.leaseMs * 3 / 4
+  }
+
   /** Nothing starts under it any more; what runs may finish. */
   end(): void {
     this.#ended = true

@@ -42,11 +42,11 @@ export async function syncEverywhere(parts: Parts, request: SyncRequest): Promis
  * Syncs the replica here.
  * @throws DfsError 'no-such-replica', 'lease-lost' it is at another version
  */
-export async function syncHere({ store }: Pick<Parts, 'store'>, { chunk, version }: SyncRequest): Promise<void> {
+export async function syncHere({ store, health }: Pick<Parts, 'store' | 'health'>, { chunk, version }: SyncRequest): Promise<void> {
   const replica = store.get(chunk)
   if (replica === undefined) throw new DfsError('no-such-replica', `chunk ${chunk} has no replica here`)
   if (replica.version !== version) {
     throw new DfsError('lease-lost', `chunk ${chunk} is at version ${replica.version} here, not ${version}`)
   }
-  await replica.sync()
+  await health.watch(() => replica.sync())
 }
