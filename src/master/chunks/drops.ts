@@ -1,0 +1,79 @@
+import { chunkControlApi } from '../../protocol/chunkserver-api.ts'
+import { asDfsError } from '../../protocol/errors.ts'
+import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
+import type { Log } from '../../seams/log.ts'
+import { bounds } from '../config.ts'
+import type { Servers } from '../servers/registry.ts'
+
+/** Any replica has a version up to this one. */
+export const ANY_VERSION = Number.MAX_SAFE_INTEGER as ChunkVersion
+
+const DROP_MS = 30_000
+
+/** Replicas that nobody needs any more, until their servers have removed them. */
+export class Drops {
+  readonly #servers: Servers
+  readonly #log: Log
+  readonly #queues = new Map<ServerId, Map<ChunkId, ChunkVersion>>()
+  readonly #sending = new Set<ServerId>()
+
+  constructor({ servers, log }: { servers: Servers, log: Log }) {
+    this.#servers = servers
+    this.#log = log
+  }
+
+  /** @param version a replica under a later one stays: it is another one, made since */
+  add(server: ServerId, chunk: ChunkId, version: ChunkVersion): void {
+    let queue = this.#queues.get(server)
+    if (queue === undefined) this.#queues.set(server, queue = new Map())
+    queue.set(chunk, Math.max(version, queue.get(chunk) ?? 0) as ChunkVersion)
+  }
+
+  /** A server comes anew and will report what it has: what is still garbage then is found again. */
+  forgetServer(server: ServerId): void {
+    this.#queues.delete(server)
+  }
+
+  /** The replica is wanted after all, as the target of a copy. */
+  takeBack(server: ServerId, chunk: ChunkId): void {
+    this.#queues.get(server)?.delete(chunk)
+  }
+
+  get count(): number {
+    let count = 0
+    for (const queue of this.#queues.values()) count += queue.size
+    return count
+  }
+
+  /** Sends each server its next batch, unless one is under way there. Resolves when they have answered. */
+  async step(): Promise<void> {
+    await Promise.all([...this.#queues.keys()].map(server => this.#sendTo(server)))
+  }
+
+  /** Removes one replica and waits for it. @throws DfsError */
+  async now(server: ServerId, chunk: ChunkId, version: ChunkVersion): Promise<void> {
+    this.takeBack(server, chunk)
+    await this.#servers.get(server)?.link?.call(chunkControlApi.methods.drop,
+      { chunks: [{ chunk, version }] }, { deadlineMs: DROP_MS })
+  }
+
+  async #sendTo(id: ServerId): Promise<void> {
+    const queue = this.#queues.get(id)
+    const link = this.#servers.get(id)?.link
+    if (queue === undefined || queue.size === 0) { this.#queues.delete(id); return }
+    if (link === undefined || this.#sending.has(id)) return
+    const batch = [...queue].slice(0, bounds.dropBatchMax).map(([chunk, version]) => ({ chunk, version }))
+    // Out of the queue before the call, since a takeBack must be sure that nothing is sent later.
+    for (const { chunk } of batch) queue.delete(chunk)
+    this.#sending.add(id)
+    try {
+      await link.call(chunkControlApi.methods.drop, { chunks: batch }, { deadlineMs: DROP_MS })
+    } catch (error) {
+      const { code, message } = asDfsError(error)
+      this.#log.warn({ server: id, code }, `a chunkserver did not remove replicas, and will be asked again: ${message}`)
+      for (const { chunk, version } of batch) this.add(id, chunk, version)
+    } finally {
+      this.#sending.delete(id)
+    }
+  }
+}

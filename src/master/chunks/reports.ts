@@ -1,0 +1,106 @@
+import type { ReplicaReport } from '../../protocol/chunks.ts'
+import type { ChunkId, ServerId } from '../../protocol/identifiers.ts'
+import type { Log } from '../../seams/log.ts'
+import type { Drops } from './drops.ts'
+import type { Leases } from './leases.ts'
+import type { Locations } from './locations.ts'
+import type { ChunkRecord, ChunkTable } from './table.ts'
+
+/**
+ * What a reported replica is to the cluster.
+ * 'known': of a chunk there is; whether it is current follows from its version. 'garbage': of a chunk that is no more.
+ * 'from the future': of a chunk that the master has never handed out: its own state must be too old to judge.
+ */
+export type Judgement = 'known' | 'garbage' | 'from the future'
+
+export function judge({ chunk }: { chunk: ChunkId }, record: ChunkRecord | undefined, nextChunk: number): Judgement {
+  if (record !== undefined) return 'known'
+  return chunk < nextChunk ? 'garbage' : 'from the future'
+}
+
+/** Takes in what chunkservers say about their replicas. */
+export class Reports {
+  readonly #table: ChunkTable
+  readonly #locations: Locations
+  readonly #leases: Leases
+  readonly #drops: Drops
+  readonly #log: Log
+  /** What a full report has named so far, while its pages come. */
+  readonly #seen = new Map<ServerId, Set<ChunkId>>()
+  #warnedOfFuture = false
+
+  constructor({ table, locations, leases, drops, log }: {
+    table: ChunkTable, locations: Locations, leases: Leases, drops: Drops, log: Log,
+  }) {
+    this.#table = table
+    this.#locations = locations
+    this.#leases = leases
+    this.#drops = drops
+    this.#log = log
+  }
+
+  /** Replicas that came or changed. */
+  changed(server: ServerId, replicas: readonly ReplicaReport[]): void {
+    this.#take(server, replicas, { mayBeOlder: false })
+  }
+
+  #take(server: ServerId, replicas: readonly ReplicaReport[], { mayBeOlder }: { mayBeOlder: boolean }): void {
+    for (const replica of replicas) {
+      const { chunk, version, lengthBytes, state } = replica
+      this.#seen.get(server)?.add(chunk)
+      switch (judge(replica, this.#table.chunk(chunk), this.#table.nextChunk)) {
+        case 'known':
+          // Versions only rise on a server, so this was written down before a fence that it has answered since.
+          if (!mayBeOlder && version < (this.#locations.get(chunk, server)?.version ?? 0)) break
+          this.#locations.set(chunk, {
+            server, version, lengthBytes,
+            state: state === 'doubtful' && !mayBeOlder && this.#locations.isAccepted(chunk, version) ? 'good' : state,
+          })
+          break
+        case 'garbage':
+          this.#drops.add(server, chunk, version)
+          break
+        case 'from the future':
+          this.#warnOfFuture(server, chunk)
+          break
+      }
+    }
+  }
+
+  gone(server: ServerId, chunks: readonly ChunkId[]): void {
+    for (const chunk of chunks) this.#locations.remove(chunk, server)
+  }
+
+  /**
+   * A page of a full report.
+   * @param isFirstReport the server has just registered: it may have restarted on an older copy of its disk
+   * @returns whether the page was the last
+   */
+  page(server: ServerId, { replicas, first, last, isFirstReport }: {
+    replicas: readonly ReplicaReport[], first: boolean, last: boolean, isFirstReport: boolean,
+  }): boolean {
+    if (first) this.#seen.set(server, new Set())
+    this.#take(server, replicas, { mayBeOlder: isFirstReport })
+    if (!last) return false
+    const seen = this.#seen.get(server) ?? new Set()
+    this.#seen.delete(server)
+    for (const chunk of [...this.#locations.ofServer(server)]) {
+      // A member of a running first lease makes its replica with the first mutation, perhaps after this report.
+      const mayStillCome = this.#locations.get(chunk, server)?.state === 'expected' && this.#leases.of(chunk) !== undefined
+      if (!seen.has(chunk) && !mayStillCome) this.#locations.remove(chunk, server)
+    }
+    return true
+  }
+
+  #warnOfFuture(server: ServerId, chunk: ChunkId): void {
+    const facts = { server, chunk, nextChunk: this.#table.nextChunk }
+    this.#log.error(facts, 'a replica of a chunk that this master has never handed out: is its data folder an old copy? '
+      + 'The replica is left alone')
+    this.#warnedOfFuture = true
+  }
+
+  /** Whether some server has chunks that this master does not know of. */
+  get warnedOfFuture(): boolean {
+    return this.#warnedOfFuture
+  }
+}

@@ -1,0 +1,24 @@
+import type { ChunkOrigin } from '../../protocol/chunks.ts'
+import type { ChunkId, ChunkIndex, ChunkVersion, InodeId } from '../../protocol/identifiers.ts'
+import type { Stamp } from '../../protocol/master-api.ts'
+
+/** A chunk as the master's state has it. */
+export interface ChunkRecord {
+  readonly inode: InodeId
+  readonly index: ChunkIndex
+  readonly version: ChunkVersion
+}
+
+/** What this folder needs of the master's durable state. */
+export interface ChunkTable {
+  chunk(id: ChunkId): ChunkRecord | undefined
+  /** Ids below have been handed out. */
+  readonly nextChunk: number
+  originOf(record: ChunkRecord): ChunkOrigin
+  /** Rises with every call, over all restarts. */
+  takeVersion(): Promise<ChunkVersion> | ChunkVersion
+  /** Durable when it resolves. @throws DfsError 'no-such-entry' the chunk is gone */
+  setVersion(chunk: ChunkId, version: ChunkVersion): Promise<void>
+  /** Gives the chunk at this place of the file, made if it is a hole. @throws DfsError 'stale-handle' no such file */
+  allocate(stamp: Stamp, inode: InodeId, index: ChunkIndex): Promise<{ chunk: ChunkId, version: ChunkVersion }>
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+
+export const rackPolicies = ['spread', 'hdfs'] as const
+/**
+ * Where replicas go. 'spread': each on a rack of its own while there are enough racks. 'hdfs': the first near the
+ * writer, the next two on one other rack. Either survives the loss of any one rack, if there are two.
+ */
+export type RackPolicy = (typeof rackPolicies)[number]
+
+/** What an operator may choose for a master. */
+export interface MasterConfig {
+  /** HOST:PORT; port 0 takes a free one. */
+  listen: string
+  /** Replicas a chunk should have. */
+  replicas: number
+  /** For new files. */
+  chunkSizeBytes: number
+  rackPolicy: RackPolicy
+  /** How often chunkservers report. */
+  heartbeatMs: number
+  /** A server silent for this long gets no new chunks and is read last. */
+  staleMs: number
+  /** A server silent for this long has lost its replicas: they are copied elsewhere. */
+  deadMs: number
+  /** How long a primary may order mutations without hearing from the master. */
+  leaseMs: number
+  /** After a start, how long to wait for chunkservers before deciding that something is missing. */
+  settleMs: number
+  /** A client silent for this long has lost its session. */
+  sessionMs: number
+  /** How long a replica has to answer a fence, at the first attempt. */
+  fenceMs: number
+  /** How long to wait for a server whose connection has just been lost. */
+  graceMs: number
+  /** A server with a smaller share of its disk free gets no new chunks. */
+  minFreeFraction: number
+  /** How often the master looks for chunks to repair. */
+  repairMs: number
+  /** Copies under way at the same time: for each server, as source or target, and in all. */
+  copiesPerServerMax: number
+  copiesMax: number
+  /** How long one copy may take. */
+  copyMs: number
+}
+
+export const defaultConfig: MasterConfig = {
+  listen: '127.0.0.1:9400',
+  replicas: 3,
+  chunkSizeBytes: 64 * 1024 * 1024,
+  rackPolicy: 'spread',
+  heartbeatMs: 3_000,
+  staleMs: 30_000,
+  deadMs: 90_000,
+  leaseMs: 60_000,
+  settleMs: 5_000,
+  sessionMs: 60_000,
+  fenceMs: 2_000,
+  graceMs: 1_000,
+  minFreeFraction: 0.1,
+  repairMs: 1_000,
+  copiesPerServerMax: 2,
+  copiesMax: 16,
+  copyMs: 60_000,
+}
+
+/** Bounds of what the master keeps and does at once. */
+export const bounds = {
+  /** Replicas named in one `drop`. */
+  dropBatchMax: 1_000,
+  /** Chunks looked at in one pass of the repair planner, so that the pass stays short. */
+  assessedPerPassMax: 5_000,
+  /** Rounds of fencing before a lease is refused. */
+  grantRoundsMax: 5,
+} as const
+
+/** @throws AssertionError naming what does not fit together */
+export function checkConfig(config: MasterConfig): void {
+  assert(config.staleMs > config.heartbeatMs, 'stale-ms must be more than heartbeat-ms')
+  assert(config.deadMs > config.staleMs, 'dead-ms must be more than stale-ms')
+  assert(config.leaseMs > config.heartbeatMs, 'lease-ms must be more than heartbeat-ms: leases are renewed by heartbeats')
+  assert(config.minFreeFraction >= 0 && config.minFreeFraction < 1, 'min-free must be from 0 to 1')
+  assert.equal(config.chunkSizeBytes % 65_536, 0, 'chunk-size must be a multiple of 64 KiB')
+}
