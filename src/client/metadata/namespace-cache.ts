@@ -1,0 +1,104 @@
+import type { Attributes, Caller } from '../../protocol/attributes.ts'
+import type { InodeId } from '../../protocol/identifiers.ts'
+import type { Name } from '../../protocol/names.ts'
+import type { Clock } from '../../seams/clock.ts'
+import { FreshCache } from './fresh-cache.ts'
+import { maySearch } from './permission.ts'
+
+const ATTRIBUTES_MAX = 100_000
+const ENTRIES_MAX = 200_000
+
+/** What a name leads to; no inode where there is no such name. */
+interface Entry {
+  inode: InodeId | undefined
+}
+
+export interface Marks {
+  attributes: number
+  entries: number
+}
+
+/** Attributes and directory entries that this client has seen lately, exact about what it changed itself. */
+export class NamespaceCache {
+  readonly #attributes: FreshCache<InodeId, Attributes>
+  readonly #entries: FreshCache<string, Entry>
+
+  constructor(clock: Clock, ttlMs: number) {
+    this.#attributes = new FreshCache(clock, { ttlMs, itemsMax: ATTRIBUTES_MAX })
+    this.#entries = new FreshCache(clock, { ttlMs, itemsMax: ENTRIES_MAX })
+  }
+
+  attributes(inode: InodeId): Attributes | undefined {
+    return this.#attributes.get(inode)
+  }
+
+  /** Where a name leads: attributes, 'none' for a name known to be missing, or undefined: the master must be asked. */
+  lookup(parent: InodeId, name: Name, caller: Caller): Attributes | 'none' | undefined {
+    const entry = this.#entries.get(key(parent, name))
+    if (entry === undefined) return undefined
+    if (caller.uid !== 0) {
+      const directory = this.#attributes.get(parent)
+      if (directory === undefined || !maySearch(directory, caller)) return undefined
+    }
+    return entry.inode === undefined ? 'none' : this.#attributes.get(entry.inode)
+  }
+
+  /** To be taken before a read is sent, for the methods that learn from it. */
+  marks(): Marks {
+    return { attributes: this.#attributes.mark(), entries: this.#entries.mark() }
+  }
+
+  /** @returns the attributes to go by: those read, or what we made of them meanwhile */
+  learnAttributes(read: Attributes, marks: Marks): Attributes {
+    if (this.#attributes.learn(read.inode, read, marks.attributes)) return read
+    return this.#attributes.get(read.inode) ?? read
+  }
+
+  learnEntry(parent: InodeId, name: Name, inode: InodeId | undefined, marks: Marks): void {
+    this.#entries.learn(key(parent, name), { inode }, marks.entries)
+  }
+
+  /** Our own change gave these attributes. */
+  changed(after: Attributes): void {
+    const known = this.#attributes.get(after.inode)
+    // Answers to two changes at once may arrive in either order: then the next reader asks.
+    const overtaken = known !== undefined && known.changedNs > after.changedNs
+    this.#attributes.change(after.inode, overtaken ? undefined : after)
+  }
+
+  /** Our own change touched the inode in a way that only the master knows. */
+  forget(inode: InodeId | undefined): void {
+    if (inode !== undefined) this.#attributes.change(inode)
+  }
+
+  /** Our own change made the name lead there; to nothing without an inode. */
+  entryChanged(parent: InodeId, name: Name, inode: InodeId | undefined): void {
+    this.#entries.change(key(parent, name), { inode })
+  }
+
+  /** Our own change touched the name in a way that only the master knows. */
+  forgetEntry(parent: InodeId, name: Name): void {
+    this.#entries.change(key(parent, name))
+  }
+
+  /**
+   * Our own change took the name away from whatever it led to, whose links and times it changed with that.
+   * @param to what the name leads to now
+   */
+  entryTaken(parent: InodeId, name: Name, to: InodeId | undefined): void {
+    const before = this.#entries.peek(key(parent, name))
+    // Any inode we know may be the one: none is believed any more.
+    if (before === undefined) this.#attributes.clear()
+    else this.forget(before.inode)
+    this.entryChanged(parent, name, to)
+  }
+
+  /** What the name was last known to lead to. */
+  entry(parent: InodeId, name: Name): InodeId | undefined {
+    return this.#entries.peek(key(parent, name))?.inode
+  }
+}
+
+function key(parent: InodeId, name: Name): string {
+  return `${parent}/${name}`
+}

@@ -1,0 +1,195 @@
+import type { Attributes, Caller } from '../../protocol/attributes.ts'
+import { DfsError } from '../../protocol/errors.ts'
+import type { InodeId } from '../../protocol/identifiers.ts'
+import { limits } from '../../protocol/limits.ts'
+import { masterApi } from '../../protocol/master-api.ts'
+import { textOf, type LinkTarget, type Name, type XattrName } from '../../protocol/names.ts'
+import type { AttributeChanges, DirectoryPage, NewNode, RenameMode, Totals } from '../file-system.ts'
+import type { MasterSession } from '../master/session.ts'
+import type { NamespaceCache } from './namespace-cache.ts'
+
+const methods = masterApi.methods
+
+/** What was written here and the master does not know yet. */
+export interface Unsent {
+  sizeBytes: number
+  modifiedNs: bigint
+}
+
+/** Names and attributes: asks the master, or the cache where that is allowed, and keeps the cache exact about our changes. */
+export class Namespace {
+  readonly #session: MasterSession
+  readonly #cache: NamespaceCache
+  readonly #unsentOf: (inode: InodeId) => Unsent | undefined
+
+  constructor(parts: {
+    session: MasterSession, cache: NamespaceCache, unsentOf: (inode: InodeId) => Unsent | undefined,
+  }) {
+    this.#session = parts.session
+    this.#cache = parts.cache
+    this.#unsentOf = parts.unsentOf
+  }
+
+  async lookup(parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
+    const known = this.#cache.lookup(parent, name, caller)
+    if (known === 'none') throw new DfsError('no-such-entry', textOf(name))
+    if (known !== undefined) return this.seen(known)
+    const marks = this.#cache.marks()
+    try {
+      const found = await this.#session.ask(methods.lookup, { parent, name, caller })
+      this.#cache.learnEntry(parent, name, found.inode, marks)
+      return this.seen(this.#cache.learnAttributes(found, marks))
+    } catch (error) {
+      if (error instanceof DfsError && error.code === 'no-such-entry') {
+        this.#cache.learnEntry(parent, name, undefined, marks)
+      }
+      throw error
+    }
+  }
+
+  async attributes(inode: InodeId): Promise<Attributes> {
+    return this.seen(this.#cache.attributes(inode) ?? await this.freshAttributes(inode))
+  }
+
+  /** From the master itself, without what is unsent here. */
+  async freshAttributes(inode: InodeId): Promise<Attributes> {
+    const marks = this.#cache.marks()
+    return this.#cache.learnAttributes(await this.#session.ask(methods.attributes, { inode }), marks)
+  }
+
+  /** Runs a call that opens an inode, and learns from it. */
+  async opened(open: () => Promise<Attributes>): Promise<Attributes> {
+    const marks = this.#cache.marks()
+    return this.#cache.learnAttributes(await open(), marks)
+  }
+
+  async setAttributes(inode: InodeId, changes: AttributeChanges, caller: Caller): Promise<Attributes> {
+    return this.seen(this.changed(await this.#session.mutate(methods.setAttributes, { caller, inode, changes }, 'harmless')))
+  }
+
+  async make(parent: InodeId, name: Name, node: NewNode, caller: Caller): Promise<Attributes> {
+    const made = await this.#guess([parent], () => this.#session.mutate(methods.make, { caller, parent, name, node }))
+    this.#cache.entryChanged(parent, name, made.inode)
+    return this.changed(made)
+  }
+
+  async link(inode: InodeId, parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
+    const linked = await this.#guess([parent, inode],
+      () => this.#session.mutate(methods.link, { caller, inode, parent, name }))
+    this.#cache.entryChanged(parent, name, inode)
+    return this.seen(this.changed(linked))
+  }
+
+  async unlink(parent: InodeId, name: Name, caller: Caller): Promise<void> {
+    this.#session.sendReleases()
+    await this.#guess([parent], () => this.#session.mutate(methods.unlink, { caller, parent, name }))
+    this.#cache.entryTaken(parent, name, undefined)
+  }
+
+  async removeDirectory(parent: InodeId, name: Name, caller: Caller): Promise<void> {
+    await this.#guess([parent], () => this.#session.mutate(methods.removeDirectory, { caller, parent, name }))
+    this.#cache.entryTaken(parent, name, undefined)
+  }
+
+  async rename(
+    from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode, caller: Caller,
+  ): Promise<void> {
+    this.#session.sendReleases()
+    await this.#guess([from.parent, to.parent], () => this.#session.mutate(methods.rename, { caller, from, to, mode }))
+    const moved = this.#cache.entry(from.parent, from.name)
+    const replaced = this.#cache.entry(to.parent, to.name)
+    this.#cache.entryTaken(from.parent, from.name, undefined)
+    this.#cache.entryTaken(to.parent, to.name, undefined)
+    // Two names of one inode stay both, and an inode we had not seen may be anything.
+    const plain = mode !== 'exchange' && moved !== undefined && moved !== replaced
+    if (plain) this.#cache.entryChanged(to.parent, to.name, moved)
+    else {
+      this.#cache.forgetEntry(from.parent, from.name)
+      this.#cache.forgetEntry(to.parent, to.name)
+    }
+  }
+
+  async readLink(inode: InodeId): Promise<LinkTarget> {
+    return (await this.#session.ask(methods.readLink, { inode })).target
+  }
+
+  async readDirectory(
+    inode: InodeId, after: Name | undefined, limit: number, caller: Caller,
+  ): Promise<DirectoryPage> {
+    const marks = this.#cache.marks()
+    const { entries, complete } = await this.#session.ask(methods.readDirectory, {
+      inode, limit: Math.min(limit, limits.directoryPageMax), caller, ...(after === undefined ? {} : { after }),
+    })
+    return {
+      complete,
+      entries: entries.map(({ name, attributes }) => {
+        this.#cache.learnEntry(inode, name, attributes.inode, marks)
+        return { name, attributes: this.seen(this.#cache.learnAttributes(attributes, marks)), cursor: name }
+      }),
+    }
+  }
+
+  async parentOf(directory: InodeId): Promise<InodeId> {
+    return (await this.#session.ask(methods.parentOf, { directory })).parent
+  }
+
+  async getXattr(inode: InodeId, name: XattrName, caller: Caller): Promise<Buffer> {
+    const { value } = await this.#session.ask(methods.getXattr, { inode, name, caller })
+    return Buffer.from(value.buffer, value.byteOffset, value.length)
+  }
+
+  async listXattrs(inode: InodeId): Promise<XattrName[]> {
+    return (await this.#session.ask(methods.listXattrs, { inode })).names
+  }
+
+  async setXattr(
+    inode: InodeId, name: XattrName, value: Uint8Array, mode: 'any' | 'create' | 'replace', caller: Caller,
+  ): Promise<void> {
+    const request = { caller, inode, name, value: new Uint8Array(value), mode }
+    await this.#guess([inode], () =>
+      this.#session.mutate(methods.setXattr, request, mode === 'any' ? 'harmless' : 'wrong'))
+  }
+
+  async removeXattr(inode: InodeId, name: XattrName, caller: Caller): Promise<void> {
+    await this.#guess([inode], () => this.#session.mutate(methods.removeXattr, { caller, inode, name }))
+  }
+
+  totals(): Promise<Totals> {
+    return this.#session.ask(methods.totals, {})
+  }
+
+  /** A change of ours gave these attributes. */
+  changed(after: Attributes): Attributes {
+    this.#cache.changed(after)
+    return after
+  }
+
+  /** A change of ours made the name lead there, and touched its directory. */
+  created(parent: InodeId, name: Name, after: Attributes): Attributes {
+    this.#cache.forget(parent)
+    this.#cache.entryChanged(parent, name, after.inode)
+    return this.changed(after)
+  }
+
+  /** The attributes with what has been written here and not sent. */
+  seen(attributes: Attributes): Attributes {
+    const unsent = this.#unsentOf(attributes.inode)
+    if (unsent === undefined) return attributes
+    const later = (ns: bigint): bigint => unsent.modifiedNs > ns ? unsent.modifiedNs : ns
+    return {
+      ...attributes,
+      sizeBytes: Math.max(attributes.sizeBytes, unsent.sizeBytes),
+      modifiedNs: later(attributes.modifiedNs),
+      changedNs: later(attributes.changedNs),
+    }
+  }
+
+  /** Runs a change; what it touches beyond its answer is forgotten, however it ends: an error may hide a success. */
+  async #guess<Value>(touched: InodeId[], run: () => Promise<Value>): Promise<Value> {
+    try {
+      return await run()
+    } finally {
+      for (const inode of touched) this.#cache.forget(inode)
+    }
+  }
+}
