@@ -1,0 +1,184 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Why tests that mount cannot run here; undefined where they can. */
+export const noMount: string | undefined =
+  !existsSync('/dev/fuse') ? 'there is no /dev/fuse' : process.getuid?.() !== 0 ? 'mounting needs root' : undefined
+
+/** Options for `t.test` of a test that mounts. */
+export const mounting = noMount === undefined ? {} : { skip: `SKIPPED, NOT TESTED: ${noMount}` }
+
+export interface Ran {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+const COMMAND_MS_MAX = 120_000
+
+/** Runs a program to its end, whatever its exit code. */
+export function run(
+  command: string, args: readonly string[], options: { cwd?: string, uid?: number, gid?: number, input?: string, timeoutMs?: number } = {},
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, args, {
+      encoding: 'latin1', maxBuffer: 64 * 1024 * 1024, timeout: options.timeoutMs ?? COMMAND_MS_MAX, killSignal: 'SIGKILL',
+      cwd: options.cwd ?? root, ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid ?? options.uid }),
+    }, (error, stdout, stderr) => {
+      if (error !== null && typeof error.code !== 'number') {
+        reject(new Error(`${command} ${args.join(' ')}: ${error.signal ?? error.message}\n${stdout}${stderr}`))
+      } else {
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+      }
+    })
+    child.stdin?.end(options.input ?? '')
+  })
+}
+
+/** Runs a program that must succeed; gives what it printed. */
+export async function must(command: string, args: readonly string[], options: Parameters<typeof run>[2] = {}): Promise<string> {
+  const { code, stdout, stderr } = await run(command, args, options)
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${String(code)}:\n${stdout}${stderr}`)
+  return stdout
+}
+
+/** A shell script that must succeed, stopping at its first failure. */
+export function shell(script: string, options: Parameters<typeof run>[2] = {}): Promise<string> {
+  return must('bash', ['-euo', 'pipefail', '-c', script], options)
+}
+
+const clusterStatus = z.object({
+  processes: z.array(z.object({
+    name: z.string(), role: z.enum(['master', 'chunkserver', 'mount']), pid: z.number().optional(),
+    address: z.string().optional(), data: z.string().optional(), running: z.boolean(),
+  })),
+})
+export type ClusterProcess = z.infer<typeof clusterStatus>['processes'][number]
+
+/** A throw-away cluster of real processes, with a mount. */
+export class Cluster {
+  readonly folder: string
+  readonly mount: string
+  readonly #options: readonly string[]
+  readonly #mounts: string[] = []
+
+  private constructor(folder: string, options: readonly string[]) {
+    this.folder = folder
+    this.mount = path.join(folder, 'mnt')
+    this.#options = options
+  }
+
+  static async up({ chunkservers = 3, options = [] }: { chunkservers?: number, options?: readonly string[] } = {}): Promise<Cluster> {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'dfs-cluster-'))
+    const cluster = new Cluster(folder, ['--chunkservers', String(chunkservers), ...options])
+    try {
+      await cluster.start()
+    } catch (error) {
+      const logs = await run('bash', ['-c', `tail -n 20 ${folder}/data/logs/*`])
+      await cluster.down()
+      throw new Error(`${String(error)}\n${logs.stdout}`, { cause: error })
+    }
+    return cluster
+  }
+
+  get data(): string {
+    return path.join(this.folder, 'data')
+  }
+
+  /** Starts whatever does not run. */
+  async start(): Promise<void> {
+    await must('scripts/cluster', ['up', '--dir', this.data, '--mount', this.mount, ...this.#options])
+  }
+
+  async processes(): Promise<ClusterProcess[]> {
+    return clusterStatus.parse(JSON.parse(await must('scripts/cluster', ['status', '--dir', this.data, '--json']))).processes
+  }
+
+  async process(name: string): Promise<ClusterProcess & { pid: number }> {
+    const found = (await this.processes()).find(each => each.name === name)
+    if (found?.pid === undefined) throw new Error(`${name} does not run`)
+    return { ...found, pid: found.pid }
+  }
+
+  async master(): Promise<string> {
+    const { address } = await this.process('master')
+    if (address === undefined) throw new Error('the master has no address')
+    return address
+  }
+
+  /** Ends a process with a signal, and waits until it is gone; it proves that it was there. */
+  async kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const { pid } = await this.process(name)
+    process.kill(pid, signal)
+    await gone(pid)
+  }
+
+  /** Another mount of the cluster, in a process of its own. */
+  async mountAgain(options: readonly string[] = []): Promise<string> {
+    const at = path.join(this.folder, `mnt-${String(this.#mounts.push('') + 1)}`)
+    mkdirSync(at)
+    await must('bin/dfs-mount', [await this.master(), at, ...options])
+    this.#mounts[this.#mounts.length - 1] = at
+    return at
+  }
+
+  async down(): Promise<void> {
+    for (const at of this.#mounts) if (at !== '') await run('umount', ['-l', at])
+    await run('scripts/cluster', ['down', '--dir', this.data])
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** Waits until a process has ended. */
+export async function gone(pid: number): Promise<void> {
+  const deadline = Date.now() + 30_000
+  while (alive(pid)) {
+    if (Date.now() > deadline) throw new Error(`process ${String(pid)} does not end`)
+    await new Promise(resolve => { setTimeout(resolve, 20) })
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Waits until `check` gives something; fails with what it saw last. */
+export async function eventually<Value>(what: string, check: () => Promise<Value | undefined>, timeoutMs = 60_000): Promise<Value> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const value = await check()
+    if (value !== undefined) return value
+    if (Date.now() > deadline) throw new Error(`still not so after ${String(timeoutMs)} ms: ${what}`)
+    await new Promise(resolve => { setTimeout(resolve, 100) })
+  }
+}
+
+/** A program running beside the test. */
+export function start(command: string, args: readonly string[]): { child: ChildProcess, ended: Promise<Ran> } {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString('latin1') })
+  child.stderr.on('data', (chunk: Buffer) => { stderr += chunk.toString('latin1') })
+  const ended = new Promise<Ran>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', code => { resolve({ code: code ?? -1, stdout, stderr }) })
+  })
+  return { child, ended }
+}
+
+/** What the pages of the kernel's cache no longer know, must come from the servers. */
+export function dropCaches(): Promise<string> {
+  return shell('sync; echo 3 > /proc/sys/vm/drop_caches')
+}
