@@ -1,0 +1,107 @@
+import { DfsError } from '../../protocol/errors.ts'
+import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { Disk } from '../../seams/disk.ts'
+import type { Log } from '../../seams/log.ts'
+import type { FolderSyncs } from './folder-syncs.ts'
+import { decodeHeader, HEADER_BYTES, type FoundHeader, type Header } from './header.ts'
+import { inParallel } from './in-parallel.ts'
+import { chunkOf, namesOf, ROOT } from './names.ts'
+import { recover } from './recover.ts'
+
+/** Folder syncs, and replicas made right, at the same time. */
+const AT_ONCE = 8
+
+/** Finds all replicas, reading no more than a header of clean ones; makes dirty ones right and removes leftovers. */
+export async function scan(
+  { disk, log, folders }: { disk: Disk, log: Log, folders: FolderSyncs }, found: (header: Header) => void,
+): Promise<void> {
+  const dirty: Header[] = []
+  await inParallel(disk.list(ROOT), AT_ONCE, async name => {
+    const folder = `${ROOT}/${name}`
+    for (const header of headersIn(disk, log, folder)) {
+      if (header.clean) found(header)
+      else dirty.push(header)
+    }
+    // A process that died may have made names that no one synced; from here on they can be relied on.
+    await folders.sync(folder)
+  })
+  await inParallel(dirty, AT_ONCE, async header => {
+    try {
+      found(await recover(disk, namesOf(header.chunk), header))
+    } catch (error) {
+      log.error({ chunk: header.chunk, error }, 'a replica cannot be read after the crash, and counts as corrupt')
+      found({ ...header, state: 'corrupt' })
+    }
+  })
+  if (dirty.length > 0) log.info({ replicas: dirty.length }, 'replicas in use at the last crash were made right')
+}
+
+function headersIn(disk: Disk, log: Log, folder: string): Header[] {
+  const parts = new Map<ChunkId, Set<'data' | 'meta'>>()
+  for (const name of disk.list(folder)) {
+    const known = chunkOf(name)
+    if (known === undefined) {
+      if (name.endsWith('.copy')) disk.remove(`${folder}/${name}`)
+      continue
+    }
+    const set = parts.get(known.chunk) ?? new Set()
+    parts.set(known.chunk, set.add(known.part))
+  }
+  const headers: Header[] = []
+  for (const [chunk, present] of parts) {
+    const header = judge(disk, log, chunk, present)
+    if (header === undefined) removeLeftover(disk, log, chunk)
+    else headers.push(header)
+  }
+  return headers
+}
+
+/** @returns nothing for a replica of which nothing was ever promised, or that was being removed */
+function judge(disk: Disk, log: Log, chunk: ChunkId, present: ReadonlySet<'data' | 'meta'>): Header | undefined {
+  if (!present.has('meta')) return undefined
+  const names = namesOf(chunk)
+  const read = readHeader(disk, names.meta)
+  switch (read.found) {
+    case 'nothing': return undefined
+    case 'foreign': throw new DfsError('invalid', `${names.meta}: ${read.why}`)
+    case 'damage':
+      log.error({ chunk }, `${names.meta} is damaged: ${read.why}`)
+      return damaged(chunk)
+    case 'header':
+      if (read.header.chunk !== chunk) {
+        log.error({ chunk }, `${names.meta} belongs to chunk ${read.header.chunk}`)
+        return damaged(chunk)
+      }
+      if (present.has('data')) return read.header
+      // The data file's name was made first and lost: so the folder was never synced, and nothing was promised.
+      if (!read.header.clean && read.header.bootId !== disk.bootId()) return undefined
+      log.error({ chunk }, `${names.data} is missing`)
+      return { ...read.header, state: 'corrupt', clean: true }
+  }
+}
+
+/** Stands for a replica of which we know no more than that it was here. Its version is older than any. */
+function damaged(chunk: ChunkId): Header {
+  return {
+    chunk, version: 0 as ChunkVersion, origin: { inode: 0, index: 0, chunkSizeBytes: limits.chunkBytesMin },
+    lengthBytes: 0, state: 'corrupt', clean: true, pending: { from: 0, to: 0 }, bootId: '',
+  }
+}
+
+function readHeader(disk: Disk, name: string): FoundHeader {
+  const bytes = Buffer.alloc(HEADER_BYTES)
+  const file = disk.open(name, 'existing')
+  try {
+    return decodeHeader(bytes.subarray(0, file.readNow(bytes, 0)))
+  } finally {
+    file.close()
+  }
+}
+
+function removeLeftover(disk: Disk, log: Log, chunk: ChunkId): void {
+  const { meta, data } = namesOf(chunk)
+  log.info({ chunk }, 'removed what was left of a replica that was never finished, or was being removed')
+  disk.remove(meta)
+  disk.remove(data)
+}

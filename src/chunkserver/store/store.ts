@@ -1,0 +1,291 @@
+import type { ChunkOrigin, ReplicaReport } from '../../protocol/chunks.ts'
+import { DfsError } from '../../protocol/errors.ts'
+import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
+import type { Clock } from '../../seams/clock.ts'
+import type { Disk } from '../../seams/disk.ts'
+import type { Log } from '../../seams/log.ts'
+import { ReplicaCopy } from './copy.ts'
+import { storeError, withStoreErrors } from './fault.ts'
+import { FolderSyncs } from './folder-syncs.ts'
+import { encodeHeader, type Header } from './header.ts'
+import { inParallel } from './in-parallel.ts'
+import { namesOf, temporaryNamesOf, type ReplicaNames } from './names.ts'
+import { OpenFiles, type OpenReplica } from './open-files.ts'
+import { Replica, type Shared } from './replica.ts'
+import { scan } from './scan.ts'
+import { Table } from './table.ts'
+
+export interface StoreOptions {
+  disk: Disk
+  log: Log
+  clock: Clock
+  /** Replicas whose files stay open; each has two. */
+  openReplicasMax?: number
+  /** A replica that was not changed for this long is made clean. */
+  idleMs?: number
+}
+
+const OPEN_REPLICAS_MAX = 1_024
+const IDLE_MS = 5_000
+/** Replicas made clean in one step, and at the same time. */
+const CLEANED_PER_STEP = 64
+const CLEANED_AT_ONCE = 4
+
+/** What the master should hear of before the next full report. */
+export type StoreChange =
+  /** A replica came or changed its state. */
+  | { change: 'replica', report: ReplicaReport }
+  | { change: 'gone', chunk: ChunkId }
+
+/** The replicas of one chunkserver, in `chunks/` of its folder. Errors: 'disk-full', 'disk-failed'. */
+export class ReplicaStore {
+  readonly #disk: Disk
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #shared: Shared
+  readonly #idleMs: number
+  readonly #replicas = new Map<ChunkId, Replica>()
+  /** Least lately changed first. */
+  readonly #dirty = new Set<Replica>()
+  readonly #copies = new Map<ChunkId, Replica>()
+  readonly #listeners: ((change: StoreChange) => void)[] = []
+
+  /**
+   * Finds the replicas and makes right what the last crash left.
+   * @throws DfsError 'invalid' the folder was written by another version of dfs
+   */
+  static async open(options: StoreOptions): Promise<ReplicaStore> {
+    const store = new ReplicaStore(options)
+    try {
+      await store.#scan()
+    } catch (error) {
+      throw storeError(error)
+    }
+    return store
+  }
+
+  private constructor({ disk, log, clock, openReplicasMax = OPEN_REPLICAS_MAX, idleMs = IDLE_MS }: StoreOptions) {
+    this.#disk = disk
+    this.#log = log
+    this.#clock = clock
+    this.#idleMs = idleMs
+    this.#shared = {
+      disk, clock, log,
+      bootId: disk.bootId(),
+      folders: new FolderSyncs(disk),
+      open: new OpenFiles({ most: openReplicasMax, log }),
+      changed: replica => { this.#changed(replica) },
+      dirtied: replica => { this.#dirtied(replica) },
+    }
+  }
+
+  get size(): number {
+    return this.#replicas.size
+  }
+
+  get(chunk: ChunkId): Replica | undefined {
+    return this.#replicas.get(chunk)
+  }
+
+  /** What is here, for a full report. Replicas may come and go between two steps. */
+  *reports(): Iterable<ReplicaReport> {
+    for (const replica of this.#replicas.values()) yield replica.report()
+  }
+
+  /** @param listener called for every change from now on; must not throw */
+  onChange(listener: (change: StoreChange) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /**
+   * Makes an empty replica. Nothing of it survives a power cut before its first sync or fence.
+   * @throws DfsError 'already-exists'
+   */
+  create(chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin): Replica {
+    if (this.#replicas.has(chunk)) throw new DfsError('already-exists', `chunk ${chunk} has a replica here`)
+    const replica = this.#make(namesOf(chunk), chunk, version, origin)
+    this.#replicas.set(chunk, replica)
+    this.#dirty.add(replica)
+    this.#changed(replica)
+    return replica
+  }
+
+  /**
+   * Removes a replica; one that is not here is fine. Work under way on it fails or comes to nothing.
+   * The removal is not synced: after a power cut the replica may be back, and is reported like any other.
+   */
+  remove(chunk: ChunkId): void {
+    const replica = this.#replicas.get(chunk)
+    if (replica === undefined) return
+    const { meta, data } = namesOf(chunk)
+    // Data without metadata is a leftover that the next start removes; the other way round it would look like damage.
+    withStoreErrors(() => { this.#disk.remove(meta) })
+    this.#replicas.delete(chunk)
+    this.#dirty.delete(replica)
+    replica.retire()
+    this.#tell({ change: 'gone', chunk })
+    withStoreErrors(() => { this.#disk.remove(data) })
+  }
+
+  /**
+   * Begins to fetch a replica from elsewhere. It counts for nothing until it is finished.
+   * @throws DfsError 'busy' the chunk is being copied already, 'stale-replica' a newer one is here
+   */
+  beginCopy(chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin): ReplicaCopy {
+    if (this.#copies.has(chunk)) throw new DfsError('busy', `chunk ${chunk} is being copied already`)
+    this.#refuseOlder(chunk, version)
+    const replica = this.#make(temporaryNamesOf(chunk), chunk, version, origin)
+    this.#copies.set(chunk, replica)
+    return new ReplicaCopy(replica, {
+      takePlace: copied => this.#takePlace(copied),
+      discard: copied => { this.#discard(copied) },
+    })
+  }
+
+  /** One step of the background cleaner: makes some replicas clean that have been idle. @returns how many */
+  clean(): Promise<number> {
+    const idle: Replica[] = []
+    const changedBeforeMs = this.#clock.nowMs() - this.#idleMs
+    for (const replica of this.#dirty) {
+      if (replica.changedAtMs > changedBeforeMs || idle.length === CLEANED_PER_STEP) break
+      idle.push(replica)
+    }
+    return this.#makeClean(idle)
+  }
+
+  /** A clean stop: everything durable and clean. No change may be under way. */
+  async close(): Promise<void> {
+    await this.#makeClean([...this.#dirty])
+    this.#shared.open.closeAll()
+  }
+
+  // Making
+
+  #make(names: ReplicaNames, chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin): Replica {
+    const header: Header = {
+      chunk, version, origin, lengthBytes: 0, state: 'good', clean: false, pending: { from: 0, to: 0 },
+      bootId: this.#shared.bootId,
+    }
+    // No header of it was ever clean, so no power cut can bring one back.
+    const replica = new Replica(this.#shared, names, header, { names: false, dirty: true })
+    withStoreErrors(() => { this.#shared.open.useNow(replica, () => this.#makeFiles(names, header), () => {}) })
+    return replica
+  }
+
+  #makeFiles(names: ReplicaNames, header: Header): OpenReplica {
+    // The data file first: a crash between the two leaves a leftover, and not a replica without data.
+    const data = this.#disk.open(names.data, 'create')
+    try {
+      if (data.sizeBytes() > 0) data.truncateNow(0)
+      const meta = this.#disk.open(names.meta, 'create')
+      try {
+        meta.writeNow(encodeHeader(header), 0)
+      } catch (error) {
+        meta.close()
+        throw error
+      }
+      return { data, meta, table: new Table() }
+    } catch (error) {
+      data.close()
+      this.#disk.remove(names.meta)
+      this.#disk.remove(names.data)
+      throw error
+    }
+  }
+
+  async #scan(): Promise<void> {
+    await scan({ disk: this.#disk, log: this.#log, folders: this.#shared.folders }, header => {
+      // Whether a dirty header is on the disk, or only in the page cache of a machine that still runs, cannot be told.
+      const durable = { names: header.clean, dirty: false }
+      const replica = new Replica(this.#shared, namesOf(header.chunk), header, durable)
+      this.#replicas.set(header.chunk, replica)
+      if (!header.clean && header.state !== 'corrupt') this.#dirty.add(replica)
+    })
+  }
+
+  // Copies
+
+  async #takePlace(replica: Replica): Promise<Replica> {
+    const { chunk, version } = replica
+    const temporary = temporaryNamesOf(chunk)
+    const names = namesOf(chunk)
+    try {
+      await replica.finishCopy(async () => {
+        this.#refuseOlder(chunk, version)
+        if (this.#replicas.has(chunk)) {
+          // New bytes must never meet old metadata, whatever part of this a power cut undoes.
+          this.remove(chunk)
+          await this.#shared.folders.sync(names.folder)
+        }
+        this.#disk.rename(temporary.data, names.data)
+        // Last: only with it is there a replica.
+        this.#disk.rename(temporary.meta, names.meta)
+        await this.#shared.folders.sync(names.folder)
+        return names
+      })
+    } catch (error) {
+      throw storeError(error)
+    }
+    this.#copies.delete(chunk)
+    this.#replicas.set(chunk, replica)
+    this.#changed(replica)
+    return replica
+  }
+
+  #discard(replica: Replica): void {
+    const { data, meta } = temporaryNamesOf(replica.chunk)
+    this.#copies.delete(replica.chunk)
+    replica.retire()
+    withStoreErrors(() => {
+      this.#disk.remove(meta)
+      this.#disk.remove(data)
+    })
+  }
+
+  #refuseOlder(chunk: ChunkId, version: ChunkVersion): void {
+    const here = this.#replicas.get(chunk)
+    if (here !== undefined && here.version > version) {
+      throw new DfsError('stale-replica', `chunk ${chunk} is here at version ${here.version}, newer than ${version}`)
+    }
+  }
+
+  // Cleaning
+
+  async #makeClean(replicas: Replica[]): Promise<number> {
+    let cleaned = 0
+    await inParallel(replicas, CLEANED_AT_ONCE, async replica => {
+      try {
+        if (!await replica.makeClean()) return
+        cleaned++
+        this.#dirty.delete(replica)
+      } catch (error) {
+        // One that is corrupt has told so itself; any other comes again, behind the rest.
+        this.#dirty.delete(replica)
+        if (this.#counts(replica) && replica.state !== 'corrupt') this.#dirty.add(replica)
+        this.#log.warn({ chunk: replica.chunk, error }, 'a replica could not be made clean')
+      }
+    })
+    return cleaned
+  }
+
+  // Telling
+
+  /** Whether it is a replica of the store: not one that is removed, or still being copied. */
+  #counts(replica: Replica): boolean {
+    return this.#replicas.get(replica.chunk) === replica
+  }
+
+  #dirtied(replica: Replica): void {
+    if (!this.#counts(replica)) return
+    this.#dirty.delete(replica)
+    if (!replica.isClean) this.#dirty.add(replica)
+  }
+
+  #changed(replica: Replica): void {
+    if (this.#counts(replica)) this.#tell({ change: 'replica', report: replica.report() })
+  }
+
+  #tell(change: StoreChange): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+}
