@@ -24,8 +24,8 @@ export class Drops {
 
   /** @param version a replica under a later one stays: it is another one, made since */
   add(server: ServerId, chunk: ChunkId, version: ChunkVersion): void {
-    let queue = this.#queues.get(server)
-    if (queue === undefined) this.#queues.set(server, queue = new Map())
+    const queue = this.#queues.get(server) ?? new Map<ChunkId, ChunkVersion>()
+    this.#queues.set(server, queue)
     queue.set(chunk, Math.max(version, queue.get(chunk) ?? 0) as ChunkVersion)
   }
 
@@ -48,13 +48,6 @@ export class Drops {
   /** Sends each server its next batch, unless one is under way there. Resolves when they have answered. */
   async step(): Promise<void> {
     await Promise.all([...this.#queues.keys()].map(server => this.#sendTo(server)))
-  }
-
-  /** Removes one replica and waits for it. @throws DfsError */
-  async now(server: ServerId, chunk: ChunkId, version: ChunkVersion): Promise<void> {
-    this.takeBack(server, chunk)
-    await this.#servers.get(server)?.link?.call(chunkControlApi.methods.drop,
-      { chunks: [{ chunk, version }] }, { deadlineMs: DROP_MS })
   }
 
   async #sendTo(id: ServerId): Promise<void> {

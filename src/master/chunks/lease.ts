@@ -1,6 +1,8 @@
 import type { ChunkLease } from '../../protocol/chunks.ts'
+import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkIndex, ChunkVersion, InodeId, ServerId } from '../../protocol/identifiers.ts'
 import type { Stamp } from '../../protocol/master-api.ts'
+import { ANY_VERSION } from './drops.ts'
 import { nearestFirst } from './distance.ts'
 import { grant } from './grant.ts'
 import type { Lease } from './leases.ts'
@@ -31,6 +33,7 @@ export async function lease(
     const given = running !== undefined && serves(parts, running, request)
       ? running
       : await grant(parts, chunk, { suspects: request.suspects, near })
+    if (parts.table.chunk(chunk) === undefined) throw removedMeanwhile(parts, given)
     const members = given.members.flatMap(id => parts.servers.get(id) ?? [])
     return {
       index: request.index, chunk, version: given.version, primary: given.primary,
@@ -47,6 +50,13 @@ async function allocate({ table, locations, settling }: ChunkParts, { stamp, ino
   // A repeated request is answered with a chunk of an earlier run of the master, of which nothing is known.
   if (chunk >= fresh && locations.of(chunk).length === 0) locations.setBlank(chunk, true)
   return chunk
+}
+
+function removedMeanwhile({ leases, locations, drops }: ChunkParts, { chunk, members }: Lease): DfsError {
+  leases.end(chunk)
+  locations.forget(chunk)
+  for (const member of members) drops.add(member, chunk, ANY_VERSION)
+  return new DfsError('no-such-entry', `chunk ${chunk} was removed meanwhile`)
 }
 
 /** Whether the client can go on with a lease as it is. */

@@ -118,9 +118,11 @@ export class Repair {
   }
 
   #assessSome(): void {
-    let left = bounds.assessedPerPassMax
+    const batch: ChunkId[] = []
     for (const chunk of this.#unseen) {
-      if (left-- === 0) return
+      if (batch.push(chunk) >= bounds.assessedPerPassMax) break
+    }
+    for (const chunk of batch) {
       this.#unseen.delete(chunk)
       this.#assess(chunk)
     }

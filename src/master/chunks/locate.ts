@@ -1,0 +1,38 @@
+import type { ChunkLocation } from '../../protocol/chunks.ts'
+import type { ChunkId } from '../../protocol/identifiers.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { Server } from '../servers/server.ts'
+import type { FileChunk } from '../state/index.ts'
+import { nearestFirst } from './distance.ts'
+import type { ChunkParts } from './parts.ts'
+
+/**
+ * Where some chunks of a file can be read, best first for somebody on the machine `near`. Chunks that were never written
+ * are left out: they are holes.
+ */
+export async function locate(
+  parts: ChunkParts, chunksNow: () => FileChunk[], near: string | undefined,
+): Promise<ChunkLocation[]> {
+  const { settling, locations } = parts
+  let chunks = chunksNow()
+  // Right after a start their servers may just not be back yet.
+  if (!settling.over && chunks.some(chunk => !readers(parts, chunk).some(({ link }) => link !== undefined))) {
+    await settling.settled()
+    chunks = chunksNow()
+  }
+  return chunks
+    .filter(({ chunk }) => !(locations.isBlank(chunk) && locations.of(chunk).length === 0))
+    .map(chunk => ({
+      index: chunk.index, chunk: chunk.chunk, version: chunk.version,
+      replicas: nearestFirst(parts, readers(parts, chunk), near).slice(0, limits.replicasMax).map(({ shown }) => shown),
+    }))
+}
+
+/** Servers that may have all acknowledged bytes of the chunk. */
+function readers({ locations, servers }: ChunkParts, { chunk, version }: { chunk: ChunkId, version: number }): Server[] {
+  const current = locations.of(chunk).filter(replica => replica.version >= version && replica.state !== 'corrupt')
+  const trusted = current.filter(({ state }) => state !== 'doubtful')
+  const found = (trusted.length > 0 ? trusted : current).flatMap(({ server }) => servers.get(server) ?? [])
+  const alive = found.filter(server => servers.stateOf(server) !== 'dead')
+  return alive.length > 0 ? alive : found
+}

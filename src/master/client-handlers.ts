@@ -1,0 +1,92 @@
+import type { Handlers } from '../protocol/api.ts'
+import { DfsError } from '../protocol/errors.ts'
+import type { InodeId, SessionId } from '../protocol/identifiers.ts'
+import type { masterApi } from '../protocol/master-api.ts'
+import { lease } from './chunks/lease.ts'
+import { locate } from './chunks/locate.ts'
+import * as read from './namespace/read.ts'
+import { fileInfo, status, totals, type StatusParts } from './status.ts'
+
+/** How long clients may go on with attributes and entries they have read, in ms. */
+const CACHE_MS = 1_000
+
+/** How long a server that a client could not reach is read last, in ms. */
+const AVOID_MS = 10_000
+
+/** What the master does for clients. Mutations go through the journal; reads are answered from what is applied. */
+export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.methods, undefined> {
+  const { core, chunks } = parts
+  const { state, sessions } = core
+  const hostOf = (session: SessionId): string | undefined => sessions.hostOf(session) || undefined
+  const file = (inode: InodeId): void => {
+    if (state.fileOf(inode) === undefined) throw new DfsError('stale-handle', `there is no file ${inode}`)
+  }
+  return {
+    make: async request => ({ reply: await core.submit('make', request) }),
+    link: async request => ({ reply: await core.submit('link', request) }),
+    unlink: async request => ({ reply: await core.submit('unlink', request) }),
+    removeDirectory: async request => ({ reply: await core.submit('removeDirectory', request) }),
+    rename: async request => ({ reply: await core.submit('rename', request) }),
+    setAttributes: async request => ({ reply: await core.submit('setAttributes', request) }),
+    setXattr: async request => ({ reply: await core.submit('setXattr', request) }),
+    removeXattr: async request => ({ reply: await core.submit('removeXattr', request) }),
+    settle: async request => ({ reply: await core.submit('settle', request) }),
+    create: async request => ({ reply: await core.submit('create', request) }),
+    dropChunks: async request => ({ reply: await core.submit('dropChunks', request) }),
+
+    startSession: async ({ resume, open, host }) => {
+      if (resume !== undefined) sessions.resume(resume, host, open)
+      const session = resume ?? await sessions.start(host)
+      return { reply: { session, keepAliveMs: Math.round(chunks.config.sessionMs / 4), cacheMs: CACHE_MS } }
+    },
+    keepAlive: ({ session }) => {
+      sessions.keepAlive(session)
+      return { reply: {} }
+    },
+    endSession: async ({ session }) => {
+      await sessions.end(session)
+      return { reply: {} }
+    },
+
+    lookup: request => ({ reply: read.lookup(state, request) }),
+    attributes: request => ({ reply: read.attributes(state, request) }),
+    readLink: request => ({ reply: read.readLink(state, request) }),
+    readDirectory: request => ({ reply: read.readDirectory(state, request) }),
+    parentOf: request => ({ reply: read.parentOf(state, request) }),
+    getXattr: request => ({ reply: { value: new Uint8Array(read.getXattr(state, request).value) } }),
+    listXattrs: request => ({ reply: read.listXattrs(state, request) }),
+    totals: () => ({ reply: totals(parts) }),
+
+    open: request => {
+      const attributes = read.checkOpen(state, request)
+      sessions.open(request.session, request.inode)
+      return { reply: attributes }
+    },
+    close: ({ session, handles }) => {
+      sessions.close(session, handles)
+      return { reply: {} }
+    },
+
+    locate: async ({ session, inode, first, count }) => {
+      file(inode)
+      return { reply: { chunks: await locate(chunks, () => state.chunksOf(inode, first, count), hostOf(session)) } }
+    },
+    lease: async request => {
+      file(request.inode)
+      sessions.keepAlive(request.stamp.session)
+      const [found] = state.chunksOf(request.inode, request.index, 1)
+      return { reply: await lease(chunks, request, found?.chunk, hostOf(request.stamp.session)) }
+    },
+    reportReplica: ({ chunk, server, problem }) => {
+      const found = chunks.servers.get(server)
+      if (found === undefined) return { reply: {} }
+      // A server checks what it reads itself and tells us what is corrupt; a client's word only makes others go first.
+      found.avoidUntilMs = chunks.clock.nowMs() + AVOID_MS
+      chunks.log.warn({ chunk, server, problem }, 'a client could not read a replica')
+      return { reply: {} }
+    },
+
+    status: () => ({ reply: status(parts) }),
+    fileInfo: request => ({ reply: fileInfo(parts, request) }),
+  }
+}
