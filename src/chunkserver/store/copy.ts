@@ -23,24 +23,21 @@ export class ReplicaCopy {
     return this.#replica.lengthBytes
   }
 
-  /** Writes bytes that were checked on arrival; one call at a time. @param known as in {@link Replica.apply} */
+  /** Writes bytes that were checked on arrival; several calls may be under way. @param known as in {@link Replica.apply} */
   write(offsetBytes: number, data: Uint8Array, known?: readonly Checksum[]): Promise<void> {
     const extents = [{ offsetBytes, lengthBytes: data.length }]
     return this.#replica.apply({ kind: 'write', extents }, [data], known)
   }
 
-  /** Sets the length, for a replica that ends with zeros that were not written. */
-  resize(lengthBytes: number): Promise<void> {
-    return this.#replica.apply({ kind: 'resize', lengthBytes }, [])
-  }
-
   /**
    * Makes the copy durable and puts it in the place of any older replica of the chunk.
+   * @param lengthBytes of the chunk, which may end with zeros that were not written
    * @throws DfsError 'stale-replica' a newer one came meanwhile; the copy is discarded, as after any error
    */
-  async finish(): Promise<Replica> {
+  async finish(lengthBytes = this.lengthBytes): Promise<Replica> {
     this.#ended = true
     try {
+      if (lengthBytes !== this.lengthBytes) await this.#replica.apply({ kind: 'resize', lengthBytes }, [])
       return await this.#end.takePlace(this.#replica)
     } catch (error) {
       this.#end.discard(this.#replica)

@@ -16,20 +16,8 @@ export class Identity {
   readonly #disk: Disk
   #cluster: ClusterId | undefined
 
-  /** Reads the folder's identity; draws one at its first use. @throws DfsError 'invalid' the file makes no sense */
-  static async open({ disk, random }: { disk: Disk, random: Random }): Promise<Identity> {
-    try {
-      const found = read(disk)
-      if (found !== undefined) return new Identity(disk, found.server, found.cluster)
-      const identity = new Identity(disk, random.identifier() as ServerId, undefined)
-      await identity.#save()
-      return identity
-    } catch (error) {
-      throw storeError(error)
-    }
-  }
-
-  private constructor(disk: Disk, server: ServerId, cluster: ClusterId | undefined) {
+  /** @internal use {@link openIdentity} */
+  constructor(disk: Disk, server: ServerId, cluster: ClusterId | undefined) {
     this.#disk = disk
     this.server = server
     this.#cluster = cluster
@@ -48,14 +36,15 @@ export class Identity {
     }
     this.#cluster = cluster
     try {
-      await this.#save()
+      await this.save()
     } catch (error) {
       this.#cluster = undefined
       throw storeError(error)
     }
   }
 
-  async #save(): Promise<void> {
+  /** Makes it durable. @internal */
+  async save(): Promise<void> {
     const temporary = `${FILE}.new`
     this.#disk.remove(temporary)
     const file = this.#disk.open(temporary, 'create')
@@ -68,6 +57,19 @@ export class Identity {
     }
     this.#disk.rename(temporary, FILE)
     await this.#disk.syncFolder('.')
+  }
+}
+
+/** Reads the folder's identity; draws one at its first use. @throws DfsError 'invalid' the file makes no sense */
+export async function openIdentity({ disk, random }: { disk: Disk, random: Random }): Promise<Identity> {
+  try {
+    const found = read(disk)
+    if (found !== undefined) return new Identity(disk, found.server, found.cluster)
+    const identity = new Identity(disk, random.identifier() as ServerId, undefined)
+    await identity.save()
+    return identity
+  } catch (error) {
+    throw storeError(error)
   }
 }
 

@@ -34,8 +34,8 @@ const CLEANED_AT_ONCE = 4
 /** What the master should hear of before the next full report. */
 export type StoreChange =
   /** A replica came or changed its state. */
-  | { change: 'replica', report: ReplicaReport }
-  | { change: 'gone', chunk: ChunkId }
+  | ReplicaReport
+  | { gone: ChunkId }
 
 /** The replicas of one chunkserver, in `chunks/` of its folder. Errors: 'disk-full', 'disk-failed'. */
 export class ReplicaStore {
@@ -123,7 +123,7 @@ export class ReplicaStore {
     this.#replicas.delete(chunk)
     this.#dirty.delete(replica)
     replica.retire()
-    this.#tell({ change: 'gone', chunk })
+    this.#tell({ gone: chunk })
     withStoreErrors(() => { this.#disk.remove(data) })
   }
 
@@ -282,7 +282,7 @@ export class ReplicaStore {
   }
 
   #changed(replica: Replica): void {
-    if (this.#counts(replica)) this.#tell({ change: 'replica', report: replica.report() })
+    if (this.#counts(replica)) this.#tell(replica.report())
   }
 
   #tell(change: StoreChange): void {
