@@ -4,6 +4,6 @@ export interface DriverMount {
   readonly ended: Promise<void>
   /** Hands over what was written through every open file. */
   flush(): Promise<void>
-  /** @param how 'idle' refuses while files are open, 'lazy' hides it at once @returns whether it worked */
-  unmount(how: 'idle' | 'lazy'): Promise<boolean>
+  /** @param how 'idle' refuses while files are open, 'force' does not, and ends all that is under way @returns whether it worked */
+  unmount(how: 'idle' | 'force'): Promise<boolean>
 }

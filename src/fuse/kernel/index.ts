@@ -35,7 +35,7 @@ export async function mountThroughKernel(
     await Promise.race([ready, ended])
   } catch (error) {
     session.end()
-    await unmount(mountPoint, 'lazy').catch(() => false)
+    await unmount(mountPoint, 'force').catch(() => false)
     throw error
   }
   await widenReadAhead(mountPoint)

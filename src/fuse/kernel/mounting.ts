@@ -61,11 +61,13 @@ export async function widenReadAhead(mountPoint: string): Promise<void> {
 
 /**
  * Takes the mount away. The kernel asks the file system while it does, so it must still be served.
- * @param how 'lazy' also where files are open, which then lose their file system when the server ends
+ * @param how 'idle' refuses where files are open; 'lazy' hides the mount until they are closed; 'force' ends the
+ * conversation with the kernel as well: who waits for an answer gets an error
  * @returns whether it is gone
  */
-export async function unmount(mountPoint: string, how: 'idle' | 'lazy'): Promise<boolean> {
-  const { status } = await run('umount', ['-i', '-c', ...how === 'lazy' ? ['-l'] : [], '--', mountPoint])
+export async function unmount(mountPoint: string, how: 'idle' | 'lazy' | 'force'): Promise<boolean> {
+  const flags = { idle: [], lazy: ['-l'], force: ['-f', '-l'] }[how]
+  const { status } = await run('umount', ['-i', '-c', ...flags, '--', mountPoint])
   return status === 0
 }
 

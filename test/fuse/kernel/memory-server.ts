@@ -18,7 +18,7 @@ const mounts = await Promise.all(mountPoints.map(mountPoint => mountThroughKerne
 })))
 process.stdout.write('ready\n')
 process.stdin.resume().once('end', () => {
-  for (const mount of mounts) void mount.unmount('lazy')
+  for (const mount of mounts) void mount.unmount('force')
 })
 await Promise.all(mounts.map(mount => mount.ended))
 process.stdout.write('unmounted\n')
