@@ -40,7 +40,10 @@ t.test('a file that crashes before its end is a failure, with its standard error
 })
 
 t.test('a file that leaves early with exit code 0 is a failure', async t => {
-  const result = await run(t, "import { writeSync } from 'node:fs'\nwriteSync(1, 'TAP version 14\\n1..3\\nok 1\\n'); process.reallyExit(0)")
+  const result = await run(t, `
+    import { writeSync } from 'node:fs'
+    writeSync(1, 'TAP version 14\\n1..3\\nok 1\\n')
+    process.reallyExit(0)`)
   t.notOk(isGood(result), 'two of three planned tests never ran')
 })
 
@@ -55,7 +58,9 @@ t.test('a file that tests nothing is a failure', async t => {
 })
 
 t.test('a file that hangs is ended at its deadline and is a failure', async t => {
-  const result = await run(t, "t.test('waits for ever', async () => { setInterval(() => {}, 1000); await new Promise(() => {}) })", 1_500)
+  const result = await run(t, `
+    setInterval(() => {}, 1000)
+    t.test('waits for ever', async () => { await new Promise(() => {}) })`, 1_500)
   t.notOk(isGood(result))
   t.match(result.trouble, ['not done after 1.5 s'])
 })

@@ -49,7 +49,8 @@ t.test('layout: long lines, semicolons and trailing space are found', async t =>
 
 t.test('the architecture page names files of a write, and those exist', async t => {
   const page = '1 src/fuse/write.ts becomes a call\n2 src/client/gone.ts keeps it'
-  t.match(checkSignposts('page', page, path => path !== 'src/client/gone.ts'), [{ text: /^page: src\/client\/gone.ts does not exist/ }])
+  t.match(checkSignposts('page', page, path => path !== 'src/client/gone.ts'),
+    [{ text: /^page: src\/client\/gone.ts does not exist/ }])
   t.strictSame(checkSignposts('page', page, () => true), [])
   t.equal(checkSignposts('page', 'nothing', () => true).length, 1, 'a page without the list is found out')
 })
