@@ -1,6 +1,6 @@
 import { chunkserverRegistryApi } from '../protocol/chunkserver-api.ts'
-import { asDfsError, DfsError } from '../protocol/errors.ts'
-import { dialLink } from '../protocol/handshake.ts'
+import { asDfsError, DfsError, isError } from '../protocol/errors.ts'
+import { dialLink, type Dialled as Reached } from '../protocol/handshake.ts'
 import type { ClusterId, ServerId } from '../protocol/identifiers.ts'
 import type { ReplicaReport } from '../protocol/chunks.ts'
 import { limits } from '../protocol/limits.ts'
@@ -33,20 +33,45 @@ interface Options {
   serve(link: Link): void
 }
 
+/**
+ * Dials each master once.
+ * @returns undefined where none answers
+ * @throws DfsError 'wrong-cluster' this folder has no business there
+ */
+export async function tryMasters(
+  { network, clock, log }: Outside,
+  { masters, timing, cluster }: { masters: readonly string[], timing: Timing, cluster: ClusterId | undefined },
+): Promise<Reached | undefined> {
+  for (const address of masters) {
+    try {
+      return await dialMaster({ network, clock, log }, address, { timing, cluster })
+    } catch (error) {
+      if (isError(error, 'wrong-cluster')) throw error
+    }
+  }
+  return undefined
+}
+
+function dialMaster(
+  { network, clock, log }: Outside, address: string, { timing, cluster }: { timing: Timing, cluster: ClusterId | undefined },
+): Promise<Reached> {
+  return dialLink(network, address,
+    { role: 'chunkserver', lane: 'control', expect: 'master', cluster, timeoutMs: timing.masterMs }, { clock, log })
+}
+
 /** Dials the masters in turn until one answers. @returns undefined when `signal` ended it */
 export async function reachMaster(
   { network, clock, log }: Outside,
   { masters, timing, cluster, signal }: {
     masters: readonly string[], timing: Timing, cluster: ClusterId | undefined, signal: AbortSignal,
   },
-): Promise<{ link: Link, cluster: ClusterId } | undefined> {
+): Promise<Reached | undefined> {
   let waitMs = timing.reconnectMs.first
   let said = ''
   for (let turn = 0; !signal.aborted; turn++) {
     const address = masters[turn % masters.length] ?? ''
     try {
-      return await dialLink(network, address,
-        { role: 'chunkserver', lane: 'control', expect: 'master', cluster, timeoutMs: timing.masterMs }, { clock, log })
+      return await dialMaster({ network, clock, log }, address, { timing, cluster })
     } catch (error) {
       const { code, message } = asDfsError(error)
       // Once for each reason: a master may be away for days.

@@ -12,7 +12,7 @@ import { Changes } from './changes.ts'
 import { defaultTiming, type ChunkServerConfig, type Timing } from './config.ts'
 import { DiskHealth } from './disk-health.ts'
 import { Calls, clientHandlers, controlHandlers, peerHandlers } from './handlers.ts'
-import { MasterLink, reachMaster } from './master-link.ts'
+import { MasterLink, reachMaster, tryMasters } from './master-link.ts'
 import type { Parts } from './parts.ts'
 import { HeldPushes } from './pipeline/held.ts'
 import { LocalChunks } from './primary/local-chunk.ts'
@@ -84,10 +84,10 @@ export class ChunkServer {
     this.#listener = await listenAgain({ network, disk }, this.#config.listen, connection => { void this.#accept(connection) })
     // 2. Who we are, and of which cluster.
     const identity = await openIdentity({ disk, random })
+    const asked = { masters: this.#config.masters, timing: this.#timing, cluster: identity.cluster }
     const reached = identity.cluster === undefined
-      ? await reachMaster({ network, clock, log },
-        { masters: this.#config.masters, timing: this.#timing, cluster: undefined, signal: this.#stopping.signal })
-      : undefined
+      ? await reachMaster({ network, clock, log }, { ...asked, signal: this.#stopping.signal })
+      : await tryMasters({ network, clock, log }, asked)
     if (reached !== undefined) await identity.join(reached.cluster)
     const cluster = identity.cluster
     if (cluster === undefined) throw new DfsError('shutting-down', 'stopped before a master was reached')

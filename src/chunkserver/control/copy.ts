@@ -32,7 +32,7 @@ export async function copy(parts: CopyParts, request: CopyRequest): Promise<{ le
       const lengthBytes = await fetchAll(parts, request, (offsetBytes, data) => copying.write(offsetBytes, data))
       // 2. Durable and in place in one step, over any older replica of the chunk.
       if (version < chunk.promised) throw new DfsError('stale-replica', `chunk ${id} was fenced to version ${chunk.promised}`)
-      await copying.finish(lengthBytes)
+      await copying.finish()
       chunk.recent.clear()
       parts.log.info({ chunk: id, version, from: from.address, lengthBytes }, 'a replica was copied here')
       return { lengthBytes }

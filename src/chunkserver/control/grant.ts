@@ -53,6 +53,8 @@ function lengthOfMember(store: Parts['store'], chunk: LocalChunk, version: Chunk
   if (replica.version !== version || !chunk.hasOrder(version)) {
     throw new DfsError('stale-replica', `chunk ${chunk.id} is at version ${replica.version} here and was not fenced to ${version}`)
   }
+  // Whatever a power cut took from it, nobody has it: the master knew when it chose.
+  replica.accept()
   return replica.lengthBytes
 }
 

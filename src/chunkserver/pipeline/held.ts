@@ -1,3 +1,4 @@
+import type { Checksum } from '../../protocol/checksum.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { PushId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -5,9 +6,15 @@ import { pause, type Clock } from '../../seams/clock.ts'
 import { recycle } from '../../seams/payloads.ts'
 import { bounds } from '../config.ts'
 
+/** Bytes that match their checksum, and the checksums of each full 64 KiB of them, which spare the store computing those. */
+export interface CheckedBytes {
+  readonly data: Buffer
+  readonly pieces: readonly Checksum[]
+}
+
 /** Pushed bytes, in this process's memory. */
 interface HeldPush {
-  readonly data: Buffer
+  readonly bytes: CheckedBytes
   readonly heldSinceMs: number
   /** Whether the servers behind this one have all of it: nobody here sends it any more. */
   passedOn: boolean
@@ -42,11 +49,11 @@ export class HeldPushes {
   }
 
   /** Holds the bytes. @throws DfsError 'busy' no room came free in time */
-  async hold(push: PushId, data: Buffer): Promise<void> {
+  async hold(push: PushId, bytes: CheckedBytes): Promise<void> {
     const { clock, roomMs } = this.#options
     this.release(push)
     const giveUpMs = clock.nowMs() + roomMs
-    while (!this.#hasRoomFor(data.length)) {
+    while (!this.#hasRoomFor(bytes.data.length)) {
       const leftMs = giveUpMs - clock.nowMs()
       if (leftMs <= 0) {
         throw new DfsError('busy', `${this.#pushes.size} pushes of ${this.#bytes} bytes wait for their commits already`)
@@ -54,16 +61,16 @@ export class HeldPushes {
       await pause(clock, leftMs, this.#wakeWaiting.signal)
     }
     this.release(push)
-    this.#pushes.set(push, { data, heldSinceMs: clock.nowMs(), passedOn: false, uses: 0 })
-    this.#bytes += data.length
+    this.#pushes.set(push, { bytes, heldSinceMs: clock.nowMs(), passedOn: false, uses: 0 })
+    this.#bytes += bytes.data.length
   }
 
   /** @throws DfsError 'push-unknown' never came, expired or was used */
-  bytesOf(push: PushId): Buffer {
+  bytesOf(push: PushId): CheckedBytes {
     const held = this.#pushes.get(push)
     if (held === undefined) throw new DfsError('push-unknown', `push ${push} is not held here`)
     held.uses++
-    return held.data
+    return held.bytes
   }
 
   /** All servers behind this one hold the push too. */
@@ -77,7 +84,7 @@ export class HeldPushes {
     const held = this.#pushes.get(push)
     this.release(push)
     // Only if nobody else can be looking at it still.
-    if (held?.passedOn === true && held.uses === 1) recycle(held.data)
+    if (held?.passedOn === true && held.uses === 1) recycle(held.bytes.data)
   }
 
   /** Forgets a push. */
@@ -85,7 +92,7 @@ export class HeldPushes {
     const held = this.#pushes.get(push)
     if (held === undefined) return
     this.#pushes.delete(push)
-    this.#bytes -= held.data.length
+    this.#bytes -= held.bytes.data.length
     const waiting = this.#wakeWaiting
     this.#wakeWaiting = new AbortController()
     waiting.abort()

@@ -1,9 +1,10 @@
-import { checksumOf, type Checksum } from '../../protocol/checksum.ts'
+import type { Checksum } from '../../protocol/checksum.ts'
 import type { ServerAddress } from '../../protocol/chunks.ts'
 import { chunkserverApi } from '../../protocol/chunkserver-api.ts'
 import { asDfsError, DfsError, isError } from '../../protocol/errors.ts'
 import type { PushId, ServerId } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
+import { checksumInPieces } from '../store/combined-checksum.ts'
 
 interface Push {
   push: PushId
@@ -20,13 +21,14 @@ export async function receivePush(
   parts: Pick<Parts, 'self' | 'held' | 'links' | 'log' | 'timing'>, { push, checksum, chain }: Push, data: Buffer,
 ): Promise<{ failed: ServerId[] }> {
   // 1. Nothing damaged is passed on: the next server would only refuse it.
-  if (checksumOf(data) !== checksum) {
+  const { whole, pieces } = checksumInPieces(data)
+  if (whole !== checksum) {
     throw new DfsError('bad-message', `push ${push} does not match its checksum: damaged on the way`)
   }
   // 2. Here and at all servers behind us at once; the same buffer serves both.
   const rest = chain[0]?.server === parts.self ? chain.slice(1) : chain
   const passedOn = passOn(parts, { push, checksum, chain: rest }, data)
-  await parts.held.hold(push, data)
+  await parts.held.hold(push, { data, pieces })
   // 3. What is held here is of use to the primary even if the chain broke behind us: it sends the rest itself.
   const failed = await passedOn
   if (failed.length === 0) parts.held.passedOn(push)

@@ -2,6 +2,7 @@ import type { ChunkOrigin, PlacedMutation, Source } from '../../protocol/chunks.
 import { DfsError, isError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, CommitId, SerialNumber } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
+import type { CheckedBytes } from '../pipeline/held.ts'
 import { bytesFrom } from '../pipeline/source.ts'
 import type { Replica } from '../store/replica.ts'
 import type { LocalChunk } from './local-chunk.ts'
@@ -30,9 +31,9 @@ export async function applyAsSecondary(parts: ApplyParts, request: ApplyRequest,
   joinIfNew(parts, chunk, request)
   const order = chunk.order(request.version)
   // 2. The bytes, before the number counts as used: without them the primary tries again.
-  const data = bytesFrom(request.source, payload, parts.held)
+  const bytes = bytesFrom(request.source, payload, parts.held)
   // 3. In order.
-  await order.run(request.serial, () => applyHere(parts, chunk, request, data))
+  await order.run(request.serial, () => applyHere(parts, chunk, request, bytes))
   if (request.source.from === 'push') parts.held.applied(request.source.push)
 }
 
@@ -57,7 +58,7 @@ function joinIfNew({ store }: ApplyParts, chunk: LocalChunk, { version }: ApplyR
 
 /** Applies one mutation to the replica here; the caller keeps the order. */
 export async function applyHere(
-  { store, health }: Pick<Parts, 'store' | 'health'>, chunk: LocalChunk, request: Omit<ApplyRequest, 'source'>, data: Buffer,
+  { store, health }: Pick<Parts, 'store' | 'health'>, chunk: LocalChunk, request: Omit<ApplyRequest, 'source'>, { data, pieces }: CheckedBytes,
 ): Promise<void> {
   const replica = replicaFor({ store }, request)
   const { writtenBytes, offsetBytes, lengthBytes } = placed(request.mutation, replica.lengthBytes)
@@ -66,7 +67,7 @@ export async function applyHere(
   }
   // An append that reached the end of the chunk leaves some of its bytes over.
   const used = writtenBytes === data.length ? data : data.subarray(0, writtenBytes)
-  await health.watch(() => replica.apply(request.mutation, used.length === 0 ? [] : [used]))
+  await health.watch(() => replica.apply(request.mutation, used.length === 0 ? [] : [used], pieces))
   chunk.recent.remember(request.commit, { outcome: 'done', serial: request.serial, offsetBytes, writtenBytes, lengthBytes })
 }
 

@@ -3,6 +3,7 @@ import type { CommitOutcome } from '../../protocol/chunkserver-api.ts'
 import { asDfsError, DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, CommitId, ServerId } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
+import type { CheckedBytes } from '../pipeline/held.ts'
 import { bytesFrom } from '../pipeline/source.ts'
 import { applyHere, saysLeaseIsOver, type ApplyRequest } from './apply.ts'
 import type { Lease } from './lease.ts'
@@ -34,16 +35,16 @@ export async function commit(parts: Parts, request: CommitRequest, payload: Buff
   const known = lease.running.get(request.commit) ?? chunk.recent.get(request.commit)
   if (known !== undefined) return known
   // 3. The bytes, and the place: a number once given must reach every replica.
-  const data = bytesFrom(request.source, payload, parts.held)
+  const bytes = bytesFrom(request.source, payload, parts.held)
   const placed = place(request.mutation, {
-    dataBytes: data.length, lengthBytes: lease.plannedLengthBytes, chunkSizeBytes: lease.terms.origin.chunkSizeBytes,
+    dataBytes: bytes.data.length, lengthBytes: lease.plannedLengthBytes, chunkSizeBytes: lease.terms.origin.chunkSizeBytes,
   })
   lease.plannedLengthBytes = placed.lengthBytes
   // 4. The number, in the order of arrival; from here on others may follow.
   const { chunk: id, version, commit, source } = request
   const serial = lease.takeSerial()
   const outcome = everywhere(parts, chunk, lease, placed,
-    { chunk: id, version, commit, source, serial, origin: lease.terms.origin, mutation: placed.mutation }, data)
+    { chunk: id, version, commit, source, serial, origin: lease.terms.origin, mutation: placed.mutation }, bytes)
   lease.running.set(commit, outcome)
   try {
     return await outcome
@@ -54,13 +55,13 @@ export async function commit(parts: Parts, request: CommitRequest, payload: Buff
 
 /** Steps 5 and 6: every replica applies the mutation, then the outcome is known. */
 async function everywhere(
-  parts: Parts, chunk: LocalChunk, lease: Lease, placed: Placed, request: ApplyRequest, data: Buffer,
+  parts: Parts, chunk: LocalChunk, lease: Lease, placed: Placed, request: ApplyRequest, bytes: CheckedBytes,
 ): Promise<CommitOutcome> {
   // 5. Here and at all secondaries at once. Each applies by number, so many commits can be on their way.
-  const here = chunk.order(request.version).run(request.serial, () => applyHere(parts, chunk, request, data))
+  const here = chunk.order(request.version).run(request.serial, () => applyHere(parts, chunk, request, bytes))
   const applied = await settleAll([
     { server: parts.self, done: here },
-    ...lease.terms.peers.map(peer => ({ server: peer.server, done: replicate(parts, peer, request, data) })),
+    ...lease.terms.peers.map(peer => ({ server: peer.server, done: replicate(parts, peer, request, bytes.data) })),
   ])
   // 6. Acknowledged only when all have it. A member that has not makes the version useless: the master has to choose the
   //    members anew and make them alike.
