@@ -14,7 +14,7 @@ import { SimulatedDisk } from '../simulation/disk.ts'
 import { World } from '../simulation/world.ts'
 
 export const CLUSTER = '6f6c8a7e-3f0f-4d0e-9c52-0a4b0c8d1e2f' as ClusterId
-export const CHUNK_BYTES = 1024 * 1024
+export const CHUNK_BYTES = 4 * 1024 * 1024
 export const origin: ChunkOrigin = { inode: 7, index: 0, chunkSizeBytes: CHUNK_BYTES }
 export const chunk = 11 as ChunkId
 export const version = (number: number): ChunkVersion => number as ChunkVersion
