@@ -53,7 +53,7 @@ export class MasterConnection {
   link(untilMs: number): Promise<Link> {
     const current = this.current
     if (current !== undefined) return Promise.resolve(current)
-    if (this.#closing.signal.aborted) return Promise.reject(new DfsError('unreachable', 'the client has been closed'))
+    if (this.#isStopping()) return Promise.reject(new DfsError('unreachable', 'the client has been closed'))
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         timer: this.#outside.clock.after(Math.max(0, untilMs - this.#outside.clock.nowMs()), () => {
@@ -78,7 +78,7 @@ export class MasterConnection {
   async #keepConnected(): Promise<void> {
     const { clock, random, log } = this.#outside
     const stopping = this.#closing.signal
-    for (let pauseMs: number = PAUSE_MS.first; !stopping.aborted;) {
+    for (let pauseMs: number = PAUSE_MS.first; !this.#isStopping();) {
       const link = await this.#dialAny()
       if (link === undefined) {
         await pause(clock, pauseMs * (1 - random.fraction() / 2), stopping)
@@ -87,22 +87,26 @@ export class MasterConnection {
       }
       pauseMs = PAUSE_MS.first
       this.#current = link
-      if (stopping.aborted) link.close('the client is closing')
+      if (this.#isStopping()) link.close('the client is closing')
       this.#release(waiter => { waiter.resolve(link) })
       const reason = await new Promise<string>(resolve => { link.onClose(resolve) })
       this.#current = undefined
-      if (stopping.aborted) return
+      if (this.#isStopping()) return
       log.warn({ master: link.remote, reason }, 'lost the connection to the master')
       // All clients of a master that went away would otherwise dial the next one in the same moment.
       await pause(clock, pauseMs * random.fraction(), stopping)
     }
   }
 
+  #isStopping(): boolean {
+    return this.#closing.signal.aborted
+  }
+
   async #dialAny(): Promise<Link | undefined> {
     const firstTime = this.#cluster === undefined
     let hopeless = this.#masters.length > 0
     for (const master of this.#masters) {
-      if (this.#closing.signal.aborted) return undefined
+      if (this.#isStopping()) return undefined
       try {
         return await this.#dial(master)
       } catch (error) {

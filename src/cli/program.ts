@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander'
+import { catCommand } from './commands/cat.ts'
+import { dfCommand } from './commands/df.ts'
+import { getCommand } from './commands/get.ts'
+import { infoCommand } from './commands/info.ts'
+import { lsCommand } from './commands/ls.ts'
+import { mkdirCommand } from './commands/mkdir.ts'
+import { mvCommand } from './commands/mv.ts'
+import { putCommand } from './commands/put.ts'
+import { rmCommand } from './commands/rm.ts'
+import { statCommand } from './commands/stat.ts'
+import { statusCommand } from './commands/status.ts'
+import { Context, UsageError, type Machine } from './context.ts'
+import { version } from './daemon.ts'
+import { wordingOf } from './wording.ts'
+
+/** Runs the body of a command with what `--master` says. */
+export type Runner = (options: { master?: string }, body: (context: Context) => Promise<void>) => Promise<void>
+
+const ABOUT = `Files of a dfs cluster without mounting it, and what the cluster says of them.
+
+A PATH under a mounted dfs tells which cluster is meant. Elsewhere --master or the
+environment variable DFS_MASTER does, and PATH lies inside the file system.`
+
+/** Runs `dfs` with these arguments. @returns exit code: 0 done, 1 something failed, 2 called wrongly */
+export async function runDfs(args: readonly string[], machine: Machine): Promise<number> {
+  let exitCode = 0
+  const run: Runner = async (options, body) => {
+    const context = new Context(machine, options)
+    try {
+      await body(context)
+    } catch (error) {
+      if (error instanceof UsageError) throw error
+      context.exitCode = 1
+      machine.stderr.write(`dfs: ${wordingOf(error)}\n`)
+    } finally {
+      await context.close().catch((error: unknown) => { context.complain('closing', error) })
+      exitCode = context.exitCode
+    }
+  }
+  try {
+    await program(run, machine).parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    // commander has said what was wrong; its code is 0 where only help was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (!(error instanceof UsageError)) throw error
+    machine.stderr.write(`dfs: ${error.message}\n`)
+    return 2
+  }
+}
+
+function program(run: Runner, { stdout, stderr }: Machine): Command {
+  const dfs = new Command('dfs').description(ABOUT).version(version)
+  const commands = [
+    lsCommand, statCommand, infoCommand, catCommand, getCommand, putCommand, mkdirCommand, mvCommand, rmCommand,
+    dfCommand, statusCommand,
+  ]
+  for (const make of commands) {
+    const command = make(run)
+    dfs.addCommand(command.option('--master <HOST:PORT[,…]>', 'master of the cluster; PATH then lies inside it'))
+  }
+  for (const command of [dfs, ...dfs.commands]) {
+    command.exitOverride().showHelpAfterError('(--help says more)').configureOutput({
+      writeOut: text => { stdout.write(text) },
+      writeErr: text => { stderr.write(text.replace(/^error: /, 'dfs: ')) },
+    })
+  }
+  return dfs
+}
