@@ -38,7 +38,7 @@ export const peerHandlers: Handlers<typeof chunkserverPeerApi.methods, Parts> = 
     const replica = atLeast(store, chunk, 0 as typeof version)
     if (isUnfinished(replica)) throw new DfsError('no-such-replica', `chunk ${chunk} has half a replica here`)
     atLeast(store, chunk, version)
-    return { reply: { lengthBytes: replica.lengthBytes, blocks: [...await replica.checksums()] } }
+    return { reply: { lengthBytes: replica.lengthBytes, blocks: replica.checksums() } }
   },
   patch: async (request, payload, parts) => {
     await patch(parts, request, payload)

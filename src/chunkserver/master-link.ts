@@ -130,7 +130,7 @@ export class MasterLink {
       } catch (error) {
         link.close('starting anew')
         const { code, message } = asDfsError(error)
-        if (!signal.aborted) this.#outside.log.warn({ master: link.remote, code }, `lost the master: ${message}`)
+        if (!this.#isStopping()) this.#outside.log.warn({ master: link.remote, code }, `lost the master: ${message}`)
       }
       await pause(this.#outside.clock, waitMs, signal)
       waitMs = Math.min(waitMs * 2, timing.reconnectMs.most)
@@ -151,15 +151,19 @@ export class MasterLink {
     await this.#reportAll(link)
     // 3. Heartbeats, until the connection fails.
     link.onClose(() => { this.#hurry.abort() })
-    while (!this.#stopping.signal.aborted) {
+    for (;;) {
       if (link.closed) throw new DfsError('unreachable', 'the connection was closed')
       await this.#heartbeat(link)
       if (this.#told.changes.size === 0) await pause(this.#outside.clock, reply.heartbeatMs, this.#hurry.signal)
       // What comes in a burst is told together.
       if (this.#hurry.signal.aborted) await pause(this.#outside.clock, this.#options.timing.gatherMs, this.#stopping.signal)
       this.#hurry = new AbortController()
-      if (this.#stopping.signal.aborted) return
+      if (this.#isStopping()) return
     }
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted
   }
 
   async #reportAll(link: Link): Promise<void> {

@@ -36,6 +36,7 @@ class ToyMaster {
   readonly renewals: ChunkId[] = []
   readonly #faults = new Map<ServerId, string>()
   renews = true
+  cluster = CLUSTER
 
   /** Why the disk of a server takes no writes, as it last said. */
   faultOf(server: ServerId): string {
@@ -45,7 +46,7 @@ class ToyMaster {
   async listen(world: World): Promise<string> {
     const outside = { clock: world.clock, log: silentLog }
     const listener = await world.network.forHost('master').listen('master:1', connection => {
-      void acceptLink(connection, { role: 'master', cluster: CLUSTER }, outside).then(accepted => {
+      void acceptLink(connection, { role: 'master', cluster: this.cluster }, outside).then(accepted => {
         if (accepted !== undefined) this.#serve(accepted.link)
       })
     })

@@ -77,7 +77,8 @@ async function fetchPiece(
   if (checksumOf(payload) !== reply.checksum) {
     throw new DfsError('bad-message', `a piece of chunk ${chunk} does not match its checksum: damaged on the way`)
   }
-  if (payload.length !== Math.max(0, Math.min(bounds.copyPieceBytes, reply.replicaLengthBytes - offsetBytes))) throw changed(request)
+  const expectedBytes = Math.max(0, Math.min(bounds.copyPieceBytes, reply.replicaLengthBytes - offsetBytes))
+  if (payload.length !== expectedBytes) throw changed(request)
   return { data: payload, replicaLengthBytes: reply.replicaLengthBytes }
 }
 

@@ -5,10 +5,10 @@ import type { Parts } from '../parts.ts'
 export async function drop(
   { store, chunks }: Pick<Parts, 'store' | 'chunks'>, doomed: readonly { chunk: ChunkId, version: ChunkVersion }[],
 ): Promise<void> {
-  await Promise.all(doomed.map(({ chunk: id, version }) => {
-    if (store.get(id) === undefined) return undefined
+  await Promise.all(doomed.map(async ({ chunk: id, version }) => {
+    if (store.get(id) === undefined) return
     const chunk = chunks.at(id)
-    return chunk.exclusive(async () => {
+    await chunk.exclusive(async () => {
       const replica = store.get(id)
       if (replica === undefined || replica.version > version) return
       await chunk.endOrder()

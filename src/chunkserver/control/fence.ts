@@ -11,7 +11,8 @@ export type FenceReply = ReplicaDigest & { state: 'good' | 'doubtful' }
  * @throws DfsError 'no-such-replica', 'stale-replica' (newer than asked for), 'corrupt', 'disk-failed'
  */
 export async function fence(
-  { store, chunks, health }: Pick<Parts, 'store' | 'chunks' | 'health'>, { chunk: id, version }: { chunk: ChunkId, version: ChunkVersion },
+  { store, chunks, health }: Pick<Parts, 'store' | 'chunks' | 'health'>,
+  { chunk: id, version }: { chunk: ChunkId, version: ChunkVersion },
 ): Promise<FenceReply> {
   const chunk = chunks.at(id)
   if (version < chunk.promised) throw newerThan(id, version, chunk.promised)
@@ -33,7 +34,7 @@ export async function fence(
     await health.watch(() => replica.fence(version))
     // 4. A member of the version from now on, if the master says so; a later fence that waits already makes it one of its.
     if (chunk.promised === version) chunk.beginOrder(version)
-    return { ...await replica.digest(), state: replica.state === 'doubtful' ? 'doubtful' : 'good' }
+    return { ...replica.digest(), state: replica.state === 'doubtful' ? 'doubtful' : 'good' }
   })
 }
 

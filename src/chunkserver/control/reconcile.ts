@@ -26,7 +26,7 @@ export async function reconcile(parts: Parts, request: ReconcileRequest): Promis
   if (replica.version !== request.version) {
     throw new DfsError('stale-replica', `chunk ${request.chunk} is at version ${replica.version} here, not ${request.version}`)
   }
-  const mine = await replica.checksums()
+  const mine = replica.checksums()
   const peers = request.peers.filter(({ server }) => server !== parts.self)
   const failures = await settleAll(peers.map(peer => ({ server: peer.server, done: makeAlike(parts, peer, replica, mine) })))
   for (const { server, error } of failures) {

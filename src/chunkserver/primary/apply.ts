@@ -23,7 +23,8 @@ type ApplyParts = Pick<Parts, 'store' | 'chunks' | 'held' | 'health'>
 /**
  * On a secondary: applies a mutation under the number its primary gave it, each number once and without gaps.
  * Goes on in src/chunkserver/store.
- * @throws DfsError 'push-unknown' the number is not used up: send the bytes; 'lease-lost', 'replica-failed' not a member of that version
+ * @throws DfsError 'push-unknown' the number is not used up: send the bytes;
+ *   'lease-lost', 'replica-failed' not a member of that version
  */
 export async function applyAsSecondary(parts: ApplyParts, request: ApplyRequest, payload: Buffer): Promise<void> {
   // 1. Only under the version the master last fenced this replica to, or for a chunk that is new here.
@@ -58,7 +59,8 @@ function joinIfNew({ store }: ApplyParts, chunk: LocalChunk, { version }: ApplyR
 
 /** Applies one mutation to the replica here; the caller keeps the order. */
 export async function applyHere(
-  { store, health }: Pick<Parts, 'store' | 'health'>, chunk: LocalChunk, request: Omit<ApplyRequest, 'source'>, { data, pieces }: CheckedBytes,
+  { store, health }: Pick<Parts, 'store' | 'health'>, chunk: LocalChunk,
+  request: Omit<ApplyRequest, 'source'>, { data, pieces }: CheckedBytes,
 ): Promise<void> {
   const replica = replicaFor({ store }, request)
   const { writtenBytes, offsetBytes, lengthBytes } = placed(request.mutation, replica.lengthBytes)

@@ -28,8 +28,8 @@ export class InOrder {
   }
 
   /**
-   * @throws DfsError 'deadline-passed' an earlier piece did not come for `waitMs`, 'busy' too many wait, 'invalid' the number was used,
-   *   what {@link end} was given, and what the work throws
+   * @throws DfsError 'deadline-passed' an earlier piece did not come for `waitMs`, 'busy' too many wait,
+   *   'invalid' the number was used, what {@link end} was given, and what the work throws
    */
   run<Result>(number: number, work: () => Promise<Result> | Result): Promise<Result> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)

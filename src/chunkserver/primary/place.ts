@@ -15,7 +15,8 @@ export interface Placed {
  * @throws DfsError 'chunk-full' an append for which no byte is left, 'invalid'
  */
 export function place(
-  mutation: Mutation, { dataBytes, lengthBytes, chunkSizeBytes }: { dataBytes: number, lengthBytes: number, chunkSizeBytes: number },
+  mutation: Mutation,
+  { dataBytes, lengthBytes, chunkSizeBytes }: { dataBytes: number, lengthBytes: number, chunkSizeBytes: number },
 ): Placed {
   switch (mutation.kind) {
     case 'append': {

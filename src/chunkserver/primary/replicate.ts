@@ -1,7 +1,7 @@
 import type { ServerAddress } from '../../protocol/chunks.ts'
 import { checksumOf } from '../../protocol/checksum.ts'
 import { chunkserverPeerApi } from '../../protocol/chunkserver-api.ts'
-import { asDfsError, isError } from '../../protocol/errors.ts'
+import { isError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Parts } from '../parts.ts'
 import type { ApplyRequest } from './apply.ts'
@@ -17,7 +17,7 @@ export async function replicate(
     await send(parts, peer, request, request.source.from === 'payload' ? data : undefined)
   } catch (error) {
     if (request.source.from !== 'push' || !isError(error, 'push-unknown')) throw error
-    parts.log.debug({ peer: peer.address, chunk: request.chunk, message: asDfsError(error).message }, 'sending the bytes of a push again')
+    parts.log.debug({ peer: peer.address, chunk: request.chunk, why: error.message }, 'sending the bytes of a push again')
     await send(parts, peer, { ...request, source: { from: 'payload', checksum: checksumOf(data) } }, data)
   }
 }

@@ -97,7 +97,8 @@ t.test('reconciling makes replicas equal, whatever the others hold, also where t
       await servers.fence(number, number * 10)
       await servers.grant(number, { v: number * 10, peers: [] })
       for (let turn = 0; turn < 4; turn++) {
-        await servers.finish(servers.write(number, number * 10, random.below(CHUNK_BYTES - 70_000), random.bytes(random.below(70_000) + 1)))
+        const data = random.bytes(random.below(70_000) + 1)
+        await servers.finish(servers.write(number, number * 10, random.below(CHUNK_BYTES - 70_000), data))
       }
       await servers.finish(servers.commit(number, number * 10, { kind: 'resize', lengthBytes: random.below(CHUNK_BYTES) }))
     }

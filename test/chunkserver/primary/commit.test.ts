@@ -78,7 +78,8 @@ t.test('when a secondary dies nothing is acknowledged until the master has chose
     const failed = outcomes.filter(outcome => outcome.outcome === 'replicas-failed')
     t.ok(failed.length > 0, `seed ${seed}: the death was felt`)
     t.ok(failed.every(({ servers: named }) => named.length === 1 && named[0] === victim), 'and the right one was named')
-    t.same(await servers.finish(append(1, { commit: 5_000, data: Buffer.from('more') })), { outcome: 'replicas-failed', servers: [victim] })
+    t.same(await servers.finish(append(1, { commit: 5_000, data: Buffer.from('more') })),
+      { outcome: 'replicas-failed', servers: [victim] })
 
     const before = await Promise.all([servers.fence(1, 2), servers.fence(2, 2)])
     if (before[0].tableChecksum !== before[1].tableChecksum) await servers.reconcile(1, { v: 2, peers: [2] })
