@@ -105,7 +105,32 @@ export class MasterSession {
   async mutate<M extends Method>(
     method: M, request: Omit<RequestOf<M>, 'stamp'>, twice: Twice = 'wrong',
   ): Promise<ReplyOf<M>> {
-    return (await this.#mutate(method, request, twice)).reply
+    let stamps = this.#current()
+    let sequence = await stamps.take()
+    /** An attempt may have happened without our knowing. */
+    let uncertain = false
+    try {
+      return await this.#persist(async (link, deadlineMs) => {
+        if (stamps !== this.#stamps) {
+          // The session that would recognise a repetition is gone.
+          if (uncertain && twice === 'wrong') {
+            throw new DfsError('internal', 'the session expired before the outcome of a change was known')
+          }
+          stamps.done(sequence)
+          stamps = this.#current()
+          sequence = await stamps.take()
+        }
+        const stamped: { stamp: Stamp } = { ...request, stamp: stamps.stamp(sequence) }
+        try {
+          return (await link.call(method, stamped as unknown as RequestOf<M>, { deadlineMs })).reply
+        } catch (error) {
+          if (isError(error, 'outcome-unknown', 'deadline-passed')) uncertain = true
+          throw error
+        }
+      })
+    } finally {
+      stamps.done(sequence)
+    }
   }
 
   /** Opens an inode; to be given back with {@link release}. */
@@ -120,10 +145,8 @@ export class MasterSession {
 
   /** Makes and opens a file; to be given back with {@link release}. */
   async create(request: Omit<RequestOf<typeof create>, 'stamp'>): Promise<ReplyOf<typeof create>> {
-    const { reply, attempts } = await this.#mutate(create, request, 'wrong')
+    const reply = await this.mutate(create, request)
     this.#opens.add(reply.inode)
-    // An answer that the master remembered says nothing of what is open now: a new link declares it.
-    if (attempts > 1) this.#connection.current?.close('declaring what is open')
     return reply
   }
 
@@ -156,40 +179,6 @@ export class MasterSession {
       await link.call(endSession, { session: this.#stamps.session }, { deadlineMs: GOODBYE_MS }).catch(() => {})
     }
     await this.#connection.close()
-  }
-
-  async #mutate<M extends Method>(
-    method: M, request: Omit<RequestOf<M>, 'stamp'>, twice: Twice,
-  ): Promise<{ reply: ReplyOf<M>, attempts: number }> {
-    let stamps = this.#current()
-    let sequence = await stamps.take()
-    /** An attempt may have happened without our knowing. */
-    let uncertain = false
-    let attempts = 0
-    try {
-      return await this.#persist(async (link, deadlineMs) => {
-        if (stamps !== this.#stamps) {
-          // The session that would recognise a repetition is gone.
-          if (uncertain && twice === 'wrong') {
-            throw new DfsError('internal', 'the session expired before the outcome of a change was known')
-          }
-          stamps.done(sequence)
-          stamps = this.#current()
-          sequence = await stamps.take()
-        }
-        const stamped: { stamp: Stamp } = { ...request, stamp: stamps.stamp(sequence) }
-        attempts++
-        try {
-          const { reply } = await link.call(method, stamped as unknown as RequestOf<M>, { deadlineMs })
-          return { reply, attempts }
-        } catch (error) {
-          if (isError(error, 'outcome-unknown', 'deadline-passed')) uncertain = true
-          throw error
-        }
-      })
-    } finally {
-      stamps.done(sequence)
-    }
   }
 
   /** Runs over whatever link there is until it works, is refused, or patience ends. */
