@@ -34,7 +34,7 @@ export const peerHandlers: Handlers<typeof chunkserverPeerApi.methods, Parts> = 
     await syncHere(parts, request)
     return nothing
   },
-  checksums: async ({ chunk, version }, _, { store }) => {
+  checksums: ({ chunk, version }, _, { store }) => {
     const replica = atLeast(store, chunk, 0 as typeof version)
     if (isUnfinished(replica)) throw new DfsError('no-such-replica', `chunk ${chunk} has half a replica here`)
     atLeast(store, chunk, version)

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import net from 'node:net'
+import path from 'node:path'
 import { DiskError } from './disk.ts'
 
 /** A folder that no other process of this machine may use for the same purpose at the same time. */
@@ -32,11 +33,25 @@ export async function takeFolder(root: string, purpose: string): Promise<Exclusi
 
 function identify(root: string): { dev: bigint, ino: bigint } {
   try {
-    fs.mkdirSync(root, { recursive: true })
+    makeFolder(path.resolve(root))
     fs.accessSync(root, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
     return fs.statSync(root, { bigint: true })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'EIO'
-    throw new DiskError(code, `${root} cannot be used: ${error instanceof Error ? error.message : String(error)}`)
+    throw new DiskError(codeOf(error) ?? 'EIO', `${root} cannot be used: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** As mkdir -p. Node's own never ends where a folder exists and takes no children, as under /proc. */
+function makeFolder(folder: string): void {
+  if (fs.existsSync(folder)) return
+  makeFolder(path.dirname(folder))
+  try {
+    fs.mkdirSync(folder)
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }
