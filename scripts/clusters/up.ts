@@ -48,6 +48,8 @@ export async function up(request: UpRequest, say: (line: string) => void): Promi
   }
   const master = await server(request, state, 'master', 0, say, address => [
     '--data', join(request.dir, 'master'), '--listen', address, '--replicas', String(settings.replicas),
+    // Throw-away clusters live on the nearly full disks of developers.
+    '--min-free', '0.01',
     ...(settings.chunkSize === undefined ? [] : ['--chunk-size', settings.chunkSize]), ...settings.masterOptions,
   ])
 
