@@ -66,6 +66,10 @@ export async function widenReadAhead(mountPoint: string): Promise<void> {
  * @returns whether it is gone
  */
 export async function unmount(mountPoint: string, how: 'idle' | 'lazy' | 'force'): Promise<boolean> {
+  if (process.getuid?.() !== 0) {
+    const { status } = await run('fusermount3', ['-u', ...how === 'idle' ? [] : ['-z'], '--', mountPoint])
+    return status === 0
+  }
   const flags = { idle: [], lazy: ['-l'], force: ['-f', '-l'] }[how]
   const { status } = await run('umount', ['-i', '-c', ...flags, '--', mountPoint])
   return status === 0

@@ -6,13 +6,14 @@ import { done, operation } from '../operation.ts'
 export const fallocate = operation('fallocate', async (mount, { inode, body }) => {
   const { fh, offset, length, mode } = fallocateIn.decode(body)
   const { file } = mount.handles.file(fh)
-  const kind = kindOf(mode)
+  const kind = allocationKind(mode)
   mount.cache.written(inode, kind === 'extend' || kind === 'zero' ? offset + length : 0)
   await file.allocate(kind, offset, length)
   return done
 })
 
-function kindOf(mode: number): 'extend' | 'reserve' | 'zero' | 'zero-keep-size' | 'punch' {
+/** What fallocate(2) is asked to do. */
+export function allocationKind(mode: number): 'extend' | 'reserve' | 'zero' | 'zero-keep-size' | 'punch' {
   switch (mode) {
     case 0: return 'extend'
     case Flags.keepSize: return 'reserve'

@@ -11,10 +11,11 @@ export const mknod = operation('mknod', async (mount, request) => {
   const asked = mknodIn.decode(request.body)
   const { name } = nameAt(request.body, mknodIn.sizeBytes)
   return entryReply(mount, await mount.fileSystem.make(
-    request.inode, name, nodeOf(asked.mode, asked.rdev), callerOf(mount, request)))
+    request.inode, name, nodeOfMode(asked.mode, asked.rdev), callerOf(mount, request)))
 })
 
-function nodeOf(mode: number, device: number): NewNode {
+/** What mknod(2) is asked to make. */
+export function nodeOfMode(mode: number, device: number): NewNode {
   const permissions = mode & ModeBits.all
   switch (mode & FileTypeBits.mask) {
     case 0:

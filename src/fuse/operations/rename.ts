@@ -12,7 +12,7 @@ export const rename = operation('rename', (mount, request) =>
 /** renameat2(2) with flags. */
 export const rename2 = operation('rename2', (mount, request) => {
   const { newdir, flags } = rename2In.decode(request.body)
-  return move(mount, request, { newdir, namesAt: rename2In.sizeBytes, mode: modeOf(flags) })
+  return move(mount, request, { newdir, namesAt: rename2In.sizeBytes, mode: renameModeOf(flags) })
 })
 
 async function move(
@@ -27,7 +27,8 @@ async function move(
   return done
 }
 
-function modeOf(flags: number): RenameMode {
+/** What renameat2(2)'s flags mean. */
+export function renameModeOf(flags: number): RenameMode {
   switch (flags) {
     case 0: return 'replace'
     case RenameFlags.noReplace: return 'no-replace'

@@ -10,11 +10,12 @@ export const setxattr = operation('setxattr', async (mount, request) => {
   // A copy: the request's buffer is used again while the client may still be sending.
   const value = Buffer.from(request.body.subarray(end, end + size))
   if (value.length !== size) throw new DfsError('bad-message', 'an attribute value without its end')
-  await mount.fileSystem.setXattr(request.inode, name, value, modeOf(flags), callerOf(mount, request))
+  await mount.fileSystem.setXattr(request.inode, name, value, xattrModeOf(flags), callerOf(mount, request))
   return done
 })
 
-function modeOf(flags: number): 'any' | 'create' | 'replace' {
+/** What setxattr(2)'s flags mean. */
+export function xattrModeOf(flags: number): 'any' | 'create' | 'replace' {
   if (flags === XattrFlags.create) return 'create'
   return flags === XattrFlags.replace ? 'replace' : 'any'
 }

@@ -1,3 +1,6 @@
+import type { Attributes } from '../../../src/protocol/attributes.ts'
+import type { InodeId } from '../../../src/protocol/identifiers.ts'
+import type { Name } from '../../../src/protocol/names.ts'
 import { mountThroughKernel } from '../../../src/fuse/kernel/index.ts'
 import { systemClock } from '../../../src/seams/clock.ts'
 import type { Log } from '../../../src/seams/log.ts'
@@ -12,7 +15,15 @@ const complain = (facts: object, sentence: string): void => { console.error(sent
 const log: Log = {
   debug: process.env['DFS_TEST_VERBOSE'] === undefined ? () => {} : complain, info() {}, warn: complain, error: complain,
 }
-const fileSystem = new MemoryFileSystem({ cacheMs: Number(cacheMs) })
+/** A cluster that never answers, for one name. */
+class HangingFileSystem extends MemoryFileSystem {
+  override lookup(parent: InodeId, name: Name): Promise<Attributes> {
+    if (name === 'hang') return new Promise(() => {})
+    return super.lookup(parent, name)
+  }
+}
+
+const fileSystem = new HangingFileSystem({ cacheMs: Number(cacheMs) })
 const mounts = await Promise.all(mountPoints.map(mountPoint => mountThroughKernel({
   fileSystem, root: fileSystem.root, mountPoint, source: 'memory:1', allowOther: true, options: [], clock: systemClock, log,
 })))
