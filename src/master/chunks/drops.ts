@@ -15,7 +15,8 @@ export class Drops {
   readonly #servers: Servers
   readonly #log: Log
   readonly #queues = new Map<ServerId, Map<ChunkId, ChunkVersion>>()
-  readonly #sending = new Set<ServerId>()
+  /** What has been sent and not answered. */
+  readonly #sending = new Map<ServerId, Map<ChunkId, ChunkVersion>>()
 
   constructor({ servers, log }: { servers: Servers, log: Log }) {
     this.#servers = servers
@@ -32,6 +33,12 @@ export class Drops {
   /** A server comes anew and will report what it has: what is still garbage then is found again. */
   forgetServer(server: ServerId): void {
     this.#queues.delete(server)
+  }
+
+  /** Whether the replica is about to go: what its server says of it until then counts no more. */
+  isDoomed(server: ServerId, chunk: ChunkId, version: ChunkVersion): boolean {
+    const upTo = Math.max(this.#queues.get(server)?.get(chunk) ?? -1, this.#sending.get(server)?.get(chunk) ?? -1)
+    return version <= upTo
   }
 
   /** The replica is wanted after all, as the target of a copy. */
@@ -58,7 +65,7 @@ export class Drops {
     const batch = [...queue].slice(0, bounds.dropBatchMax).map(([chunk, version]) => ({ chunk, version }))
     // Out of the queue before the call, since a takeBack must be sure that nothing is sent later.
     for (const { chunk } of batch) queue.delete(chunk)
-    this.#sending.add(id)
+    this.#sending.set(id, new Map(batch.map(({ chunk, version }) => [chunk, version])))
     try {
       await link.call(chunkControlApi.methods.drop, { chunks: batch }, { deadlineMs: DROP_MS })
     } catch (error) {

@@ -48,6 +48,8 @@ export class Reports {
     for (const replica of replicas) {
       const { chunk, version, lengthBytes, state } = replica
       this.#seen.get(server)?.add(chunk)
+      // Else one surplus replica would count again, and the next be dropped for it, until none is left.
+      if (this.#drops.isDoomed(server, chunk, version)) continue
       switch (judge(replica, this.#table.chunk(chunk), this.#table.nextChunk)) {
         case 'known':
           // Versions only rise on a server, so this was written down before a fence that it has answered since.
