@@ -18,6 +18,8 @@ interface InternalEntries {
   reserveVersions: { request: { upTo: ChunkVersion }, reply: Nothing }
   startSession: { request: { host: string }, reply: { session: SessionId } }
   endSession: { request: { session: SessionId }, reply: Nothing }
+  /** The first entry of all: makes the root directory. */
+  makeRoot: { request: Nothing, reply: Nothing }
   /** Removes files that have neither names nor holders, a bounded number of chunks at a time. */
   collect: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
 }
@@ -32,3 +34,29 @@ export type EntryRequest<Kind extends EntryKind> =
 export type EntryReply<Kind extends EntryKind> =
   Kind extends ClientKind ? ReplyOf<ClientMutations[Kind]>
     : Kind extends keyof InternalEntries ? InternalEntries[Kind]['reply'] : never
+
+/** What the leader chose before the entry was journalled, so that applying it is the same everywhere and every time. */
+export interface Decided {
+  /** The time for every timestamp the entry sets. */
+  readonly atNs: bigint
+  /** A new inode, chunk or session, whichever the entry may make. */
+  readonly newId: number
+  /** The version of a new chunk. */
+  readonly version: number
+  /** Chunk size of a new file. */
+  readonly chunkSizeBytes: number
+}
+
+export interface Entry<Kind extends EntryKind = EntryKind> {
+  readonly kind: Kind
+  readonly request: EntryRequest<Kind>
+  readonly decided: Decided
+}
+
+/** What applying entries means for the world outside the state. */
+export interface Effects {
+  /** Chunks that are part of no file any more. */
+  freed: ChunkId[]
+  /** Files that have lost their last name. */
+  orphaned: InodeId[]
+}

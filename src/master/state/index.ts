@@ -1,22 +1,329 @@
-import type { ChunkId, ChunkIndex, InodeId } from '../../protocol/identifiers.ts'
-import type { ChunkRecord, FileChunk, Inode } from './records.ts'
+import assert from 'node:assert/strict'
+import { DfsError } from '../../protocol/errors.ts'
+import {
+  ROOT_INODE, type ChunkId, type ChunkIndex, type ChunkVersion, type InodeId, type SessionId,
+} from '../../protocol/identifiers.ts'
+import type { Stamp } from '../../protocol/master-api.ts'
+import type { LinkTarget, Name, XattrName } from '../../protocol/names.ts'
+import { idIn, idKey, nameIn, nameKey, pairKey, secondIdIn, Table, tableKey } from './keys.ts'
+import {
+  decodeChunk, decodeInode, encodeChunk, encodeInode, encodeNumbers, numberIn,
+  type ChunkRecord, type FileChunk, type Inode,
+} from './records.ts'
+import { Remembered } from './remembered.ts'
+import type { Store } from './store.ts'
 
 export type { ChunkRecord, FileChunk, Inode } from './records.ts'
 
+/** Decoded inodes kept at hand. */
+const CACHED_INODES_MAX = 50_000
+const FIRST_INODE = ROOT_INODE + 1
+const COUNTERS = tableKey(Table.counters)
+const NOTHING = Buffer.from([1])
+
+/** Numbers that only rise, and totals. */
+interface Counters {
+  appliedIndex: number
+  nextInode: number
+  nextChunk: number
+  nextSession: number
+  /** Every version below may have been handed out. */
+  versionBound: number
+  inodeCount: number
+  chunkCount: number
+  sessionCount: number
+}
+
+/** Thrown by a change while the state may only be looked at: see {@link MasterState.wouldRefuse}. */
+class WouldChange extends Error {}
+const wouldChange = new WouldChange()
+
 /** Everything the master knows for ever. Changed only by applying journal entries, read by everyone at any time. */
-export declare class MasterState {
-  /** Where a chunk belongs; none when it was freed or never was. */
-  chunk(chunk: ChunkId): ChunkRecord | undefined
-  /** The chunks a file has among indexes `first` to `first + count - 1`, in order; holes are left out. */
-  chunksOf(inode: InodeId, first: ChunkIndex, count: number): FileChunk[]
-  /** All chunks, in the order of their ids; sees the state as it was when it began. */
-  eachChunk(): Iterable<ChunkRecord>
+export class MasterState {
+  readonly #store: Store
+  readonly #remembered: Remembered
+  readonly #inodes = new Map<InodeId, Inode>()
+  #counters: Counters
+  #looking = false
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#counters = readCounters(store)
+    this.#remembered = new Remembered(store)
+  }
+
+  // Reading
+
+  inode(inode: InodeId): Inode | undefined {
+    const known = this.#inodes.get(inode)
+    if (known !== undefined) return known
+    const bytes = this.#store.peek(idKey(Table.inode, inode))
+    if (bytes === undefined) return undefined
+    const decoded = decodeInode(bytes)
+    this.#cache(inode, decoded)
+    return decoded
+  }
+
   /** The record of a regular file; none for anything else. */
-  fileOf(inode: InodeId): Inode | undefined
-  inode(inode: InodeId): Inode | undefined
+  fileOf(inode: InodeId): Inode | undefined {
+    const found = this.inode(inode)
+    return found?.type === 'file' ? found : undefined
+  }
+
+  entry(parent: InodeId, name: Name): InodeId | undefined {
+    const bytes = this.#store.peek(nameKey(Table.entry, parent, name))
+    return bytes === undefined ? undefined : numberIn(bytes, 0) as InodeId
+  }
+
+  /** Names in a directory behind `after`, in the order of their bytes. */
+  entriesOf(parent: InodeId, after: Name | undefined, limit: number): { name: Name, inode: InodeId }[] {
+    const range = { start: nameKey(Table.entry, parent, after ?? ''), end: idKey(Table.entry, parent + 1), limit, after: true }
+    return Array.from(this.#store.entries(range), ({ key, value }) => (
+      { name: nameIn(key) as Name, inode: numberIn(value, 0) as InodeId }))
+  }
+
+  /** Where a chunk belongs; none when it was freed or never was. */
+  chunk(chunk: ChunkId): ChunkRecord | undefined {
+    const bytes = this.#store.peek(idKey(Table.chunk, chunk))
+    return bytes === undefined ? undefined : decodeChunk(chunk, bytes)
+  }
+
+  chunkAt(inode: InodeId, index: ChunkIndex): ChunkRecord | undefined {
+    const bytes = this.#store.peek(pairKey(Table.fileChunk, inode, index))
+    return bytes === undefined ? undefined : this.chunk(numberIn(bytes, 0) as ChunkId)
+  }
+
+  /** The chunks a file has among indexes `first` to `first + count - 1`, in order; holes are left out. */
+  chunksOf(inode: InodeId, first: ChunkIndex, count: number, limit = Infinity): FileChunk[] {
+    // Most files have one chunk, and one look is cheaper than a range.
+    if (count === 1) {
+      const one = this.chunkAt(inode, first)
+      return one === undefined ? [] : [one]
+    }
+    const end = Math.min(first + count, Number.MAX_SAFE_INTEGER)
+    const found = Array.from(
+      this.#store.entries({
+        start: pairKey(Table.fileChunk, inode, first), end: pairKey(Table.fileChunk, inode, end),
+        ...(limit === Infinity ? {} : { limit }),
+      }),
+      ({ key, value }) => ({ index: secondIdIn(key) as ChunkIndex, chunk: numberIn(value, 0) as ChunkId }))
+    return found.map(({ index, chunk }) => {
+      const record = this.chunk(chunk)
+      assert(record !== undefined, `chunk ${String(chunk)} of inode ${String(inode)} has no record`)
+      return { index, chunk, version: record.version }
+    })
+  }
+
+  /** All chunks, in the order of their ids; a chunk freed meanwhile may still come. */
+  * eachChunk(): Iterable<ChunkRecord> {
+    for (const { key, value } of this.#store.entries({ start: idKey(Table.chunk, 0), end: tableKey(Table.fileChunk) })) {
+      yield decodeChunk(idIn(key) as ChunkId, value)
+    }
+  }
+
+  xattr(inode: InodeId, name: XattrName): Uint8Array<ArrayBuffer> | undefined {
+    const bytes = this.#store.get(nameKey(Table.xattr, inode, name))
+    return bytes === undefined ? undefined : Uint8Array.from(bytes)
+  }
+
+  xattrsOf(inode: InodeId): XattrName[] {
+    return Array.from(this.#store.keys({ start: idKey(Table.xattr, inode), end: idKey(Table.xattr, inode + 1) }),
+      key => nameIn(key) as XattrName)
+  }
+
+  target(inode: InodeId): LinkTarget | undefined {
+    return this.#store.get(idKey(Table.target, inode))?.toString('latin1') as LinkTarget | undefined
+  }
+
+  /** Files without a name that somebody may have open. */
+  orphans(): InodeId[] {
+    return Array.from(this.#store.keys({ start: idKey(Table.orphan, 0), end: tableKey(Table.session) }),
+      key => idIn(key) as InodeId)
+  }
+
+  hasSession(session: SessionId): boolean {
+    return this.#store.peek(idKey(Table.session, session)) !== undefined
+  }
+
+  sessions(): SessionId[] {
+    return Array.from(this.#store.keys({ start: idKey(Table.session, 0), end: tableKey(Table.result) }),
+      key => idIn(key) as SessionId)
+  }
+
+  /** The answer a mutation got when it first came; `null` when that is forgotten because the client has it. */
+  rememberedResult({ session, sequence }: Pick<Stamp, 'session' | 'sequence'>): Buffer | null | undefined {
+    return this.#remembered.get(session, sequence) ?? (this.#remembered.isOutdated(session, sequence) ? null : undefined)
+  }
+
+  get appliedIndex(): number { return this.#counters.appliedIndex }
+  get nextInode(): InodeId { return this.#counters.nextInode as InodeId }
   /** No chunk has had this id, nor a larger one. */
-  get nextChunk(): ChunkId
-  get chunkCount(): number
-  get inodeCount(): number
-  get sessionCount(): number
+  get nextChunk(): ChunkId { return this.#counters.nextChunk as ChunkId }
+  get nextSession(): SessionId { return this.#counters.nextSession as SessionId }
+  /** Versions from this one on have never been handed out. */
+  get versionBound(): ChunkVersion { return this.#counters.versionBound as ChunkVersion }
+  get chunkCount(): number { return this.#counters.chunkCount }
+  get inodeCount(): number { return this.#counters.inodeCount }
+  get sessionCount(): number { return this.#counters.sessionCount }
+
+  // Changing: by entries being applied only
+
+  /** Runs `apply` for the entries up to `index` in one transaction: all of it becomes visible, or nothing. */
+  advance(index: number, apply: () => void): void {
+    this.#store.transaction(() => {
+      apply()
+      this.#counters.appliedIndex = index
+      this.#store.put(COUNTERS, encodeCounters(this.#counters))
+    })
+  }
+
+  /** What `apply` refuses before it would change anything; none when it would go on to change something. */
+  wouldRefuse(apply: () => void): DfsError | undefined {
+    this.#looking = true
+    try {
+      apply()
+      return undefined
+    } catch (error) {
+      if (error instanceof DfsError) return error
+      if (error instanceof WouldChange) return undefined
+      throw error
+    } finally {
+      this.#looking = false
+    }
+  }
+
+  addInode(inode: InodeId, record: Inode): void {
+    this.#change()
+    assert(this.inode(inode) === undefined, 'the leader hands out each inode once')
+    this.#counters.inodeCount++
+    this.#counters.nextInode = Math.max(this.#counters.nextInode, inode + 1)
+    this.setInode(inode, record)
+  }
+
+  setInode(inode: InodeId, record: Inode): void {
+    this.#change()
+    this.#store.put(idKey(Table.inode, inode), encodeInode(record))
+    this.#cache(inode, record)
+  }
+
+  /** With its extended attributes and link target; chunks and names have gone before. */
+  removeInode(inode: InodeId): void {
+    this.#change()
+    this.#counters.inodeCount--
+    this.#store.remove(idKey(Table.inode, inode))
+    this.#inodes.delete(inode)
+    for (const name of this.xattrsOf(inode)) this.removeXattr(inode, name)
+    this.#store.remove(idKey(Table.target, inode))
+    this.#store.remove(idKey(Table.orphan, inode))
+  }
+
+  setEntry(parent: InodeId, name: Name, inode: InodeId): void {
+    this.#change()
+    this.#store.put(nameKey(Table.entry, parent, name), encodeNumbers(inode))
+  }
+
+  removeEntry(parent: InodeId, name: Name): void {
+    this.#change()
+    this.#store.remove(nameKey(Table.entry, parent, name))
+  }
+
+  setTarget(inode: InodeId, target: LinkTarget): void {
+    this.#change()
+    this.#store.put(idKey(Table.target, inode), Buffer.from(target, 'latin1'))
+  }
+
+  setXattr(inode: InodeId, name: XattrName, value: Uint8Array): void {
+    this.#change()
+    this.#store.put(nameKey(Table.xattr, inode, name), Buffer.from(value))
+  }
+
+  removeXattr(inode: InodeId, name: XattrName): void {
+    this.#change()
+    this.#store.remove(nameKey(Table.xattr, inode, name))
+  }
+
+  /** The file's own record keeps count of its chunks: see {@link Inode.chunkCount}, which the caller sets. */
+  addChunk(record: ChunkRecord): void {
+    this.#change()
+    this.#counters.chunkCount++
+    this.#counters.nextChunk = Math.max(this.#counters.nextChunk, record.chunk + 1)
+    this.#store.put(idKey(Table.chunk, record.chunk), encodeChunk(record))
+    this.#store.put(pairKey(Table.fileChunk, record.inode, record.index), encodeNumbers(record.chunk))
+  }
+
+  setChunkVersion(chunk: ChunkId, version: ChunkVersion): void {
+    this.#change()
+    const record = this.chunk(chunk)
+    assert(record !== undefined, `chunk ${String(chunk)} exists`)
+    this.#store.put(idKey(Table.chunk, chunk), encodeChunk({ ...record, version }))
+  }
+
+  removeChunk(inode: InodeId, { index, chunk }: { index: ChunkIndex, chunk: ChunkId }): void {
+    this.#change()
+    this.#counters.chunkCount--
+    this.#store.remove(idKey(Table.chunk, chunk))
+    this.#store.remove(pairKey(Table.fileChunk, inode, index))
+  }
+
+  addOrphan(inode: InodeId): void {
+    this.#change()
+    this.#store.put(idKey(Table.orphan, inode), NOTHING)
+  }
+
+  addSession(session: SessionId): void {
+    this.#change()
+    this.#counters.sessionCount++
+    this.#counters.nextSession = Math.max(this.#counters.nextSession, session + 1)
+    this.#store.put(idKey(Table.session, session), NOTHING)
+  }
+
+  removeSession(session: SessionId): void {
+    this.#change()
+    this.#counters.sessionCount--
+    this.#store.remove(idKey(Table.session, session))
+    this.#remembered.forgetSession(session)
+  }
+
+  remember(stamp: Stamp, result: Buffer): void {
+    this.#change()
+    this.#remembered.put(stamp, result)
+  }
+
+  raiseVersionBound(upTo: ChunkVersion): void {
+    this.#change()
+    this.#counters.versionBound = Math.max(this.#counters.versionBound, upTo)
+  }
+
+  #change(): void {
+    if (this.#looking) throw wouldChange
+  }
+
+  #cache(inode: InodeId, record: Inode): void {
+    this.#inodes.set(inode, record)
+    if (this.#inodes.size <= CACHED_INODES_MAX) return
+    for (const oldest of this.#inodes.keys()) {
+      this.#inodes.delete(oldest)
+      return
+    }
+  }
+}
+
+const counterNames = [
+  'appliedIndex', 'nextInode', 'nextChunk', 'nextSession', 'versionBound', 'inodeCount', 'chunkCount', 'sessionCount',
+] as const satisfies readonly (keyof Counters)[]
+
+function encodeCounters(counters: Counters): Buffer {
+  return encodeNumbers(...counterNames.map(name => counters[name]))
+}
+
+function readCounters(store: Store): Counters {
+  const bytes = store.get(COUNTERS)
+  const counters: Counters = {
+    appliedIndex: 0, nextInode: FIRST_INODE, nextChunk: 1, nextSession: 1, versionBound: 1,
+    inodeCount: 0, chunkCount: 0, sessionCount: 0,
+  }
+  if (bytes !== undefined) {
+    for (const [position, name] of counterNames.entries()) counters[name] = numberIn(bytes, position)
+  }
+  return counters
 }

@@ -1,0 +1,170 @@
+import { DfsError } from '../../protocol/errors.ts'
+import type { Disk, DiskFile } from '../../seams/disk.ts'
+import type { Journal, Visit } from './journal.ts'
+import {
+  decodeRecord, encodeRecord, encodeSegmentHeader, findRecord, isSegmentHeader, SEGMENT_HEADER_BYTES,
+} from './record.ts'
+
+const FOLDER = 'journal'
+const PREFIX = 'journal-'
+
+/** A journal in files of a folder: segments named after the index of their first entry. */
+export class FileJournal implements Journal {
+  readonly #disk: Disk
+  #file: DiskFile
+  #name: string
+  #endBytes: number
+  #nextIndex: number
+  #failed = false
+
+  private constructor(disk: Disk, { file, name, endBytes, nextIndex }: OpenSegment) {
+    this.#disk = disk
+    this.#file = file
+    this.#name = name
+    this.#endBytes = endBytes
+    this.#nextIndex = nextIndex
+  }
+
+  /**
+   * Opens the journal and shows the entries from index `from` on; some before it may be shown too. A record that a
+   * crash has torn at the very end never was answered, and is cut off.
+   * @throws DfsError 'journal-failed' naming file and offset, when entries are missing or damaged elsewhere
+   */
+  static async open(disk: Disk, { from, visit }: { from: number, visit: Visit }): Promise<FileJournal> {
+    const segments = segmentsOf(disk)
+    const needed = segments.filter((_segment, position) => (segments[position + 1]?.first ?? Infinity) > from)
+    const last = needed.at(-1)
+    if (last === undefined) {
+      if (from > 1) throw failed(`${FOLDER}: there is no journal, but the state has entries up to ${String(from - 1)}`)
+      return new FileJournal(disk, await createSegment(disk, from))
+    }
+    let expected = Math.min(...needed.map(({ first }) => first))
+    if (expected > from) throw failed(`${FOLDER}: entries ${String(from)} to ${String(expected - 1)} are missing`)
+    for (const { name, first } of needed) {
+      if (first !== expected) throw failed(`${name}: should begin with entry ${String(expected)}`)
+      const file = disk.open(name, 'existing')
+      const segment = Buffer.allocUnsafe(file.sizeBytes())
+      await file.read(segment, 0)
+      const isLast = name === last.name
+      const { nextIndex, endBytes } = readSegment({ name, first, segment, isLast }, visit)
+      expected = nextIndex
+      if (!isLast) {
+        file.close()
+        continue
+      }
+      if (nextIndex < from) {
+        throw failed(`${name}: ends with entry ${String(nextIndex - 1)}, but the state has entry ${String(from - 1)}`)
+      }
+      // What was read may be in the page cache only: it must be durable before anyone acts on it.
+      if (endBytes === SEGMENT_HEADER_BYTES) file.writeNow(encodeSegmentHeader(first), 0)
+      file.truncateNow(endBytes)
+      await file.sync()
+      await disk.syncFolder(FOLDER)
+      return new FileJournal(disk, { file, name, endBytes, nextIndex })
+    }
+    throw new Error('the last segment returns')
+  }
+
+  get nextIndex(): number {
+    return this.#nextIndex
+  }
+
+  get bytesSinceRoll(): number {
+    return this.#endBytes - SEGMENT_HEADER_BYTES
+  }
+
+  async append(entries: readonly unknown[]): Promise<void> {
+    await this.#durably(async () => {
+      const record = encodeRecord(this.#nextIndex, entries)
+      await this.#file.write(record, this.#endBytes)
+      await this.#file.sync()
+      for (const part of record) this.#endBytes += part.length
+      this.#nextIndex += entries.length
+    })
+  }
+
+  async roll(): Promise<void> {
+    if (this.bytesSinceRoll === 0) return
+    await this.#durably(async () => {
+      const next = await createSegment(this.#disk, this.#nextIndex)
+      this.#file.close()
+      this.#file = next.file
+      this.#name = next.name
+      this.#endBytes = next.endBytes
+    })
+  }
+
+  async forgetBefore(index: number): Promise<void> {
+    const segments = segmentsOf(this.#disk)
+    const done = segments.filter((_segment, position) => (segments[position + 1]?.first ?? Infinity) <= index)
+    if (done.length === 0) return
+    // The oldest first, and synced, so that no power cut leaves a gap.
+    for (const { name } of done) this.#disk.remove(name)
+    await this.#disk.syncFolder(FOLDER)
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+
+  async #durably(write: () => Promise<void>): Promise<void> {
+    if (this.#failed) throw failed(`${this.#name}: failed before`)
+    try {
+      await write()
+    } catch (error) {
+      // After a failed sync nobody knows what the disk has, and asking again may get a false yes.
+      this.#failed = true
+      throw failed(`${this.#name} at ${String(this.#endBytes)}: ${error instanceof Error ? error.message : String(error)}`, error)
+    }
+  }
+}
+
+interface OpenSegment { file: DiskFile, name: string, endBytes: number, nextIndex: number }
+
+function segmentsOf(disk: Disk): { name: string, first: number }[] {
+  return disk.list(FOLDER)
+    .filter(name => name.startsWith(PREFIX))
+    .map(name => ({ name: `${FOLDER}/${name}`, first: Number(name.slice(PREFIX.length)) }))
+    .filter(({ first }) => Number.isSafeInteger(first))
+    .sort((one, other) => one.first - other.first)
+}
+
+async function createSegment(disk: Disk, firstIndex: number): Promise<OpenSegment> {
+  const name = `${FOLDER}/${PREFIX}${String(firstIndex).padStart(16, '0')}`
+  const file = disk.open(name, 'create')
+  file.truncateNow(0)
+  file.writeNow(encodeSegmentHeader(firstIndex), 0)
+  await file.sync()
+  await disk.syncFolder(FOLDER)
+  await disk.syncFolder('')
+  return { file, name, endBytes: SEGMENT_HEADER_BYTES, nextIndex: firstIndex }
+}
+
+function readSegment(
+  { name, first, segment, isLast }: { name: string, first: number, segment: Buffer, isLast: boolean }, visit: Visit,
+): { nextIndex: number, endBytes: number } {
+  let nextIndex = first
+  let at = SEGMENT_HEADER_BYTES
+  const hasHeader = isSegmentHeader(segment, first)
+  for (; hasHeader && at < segment.length;) {
+    const record = decodeRecord(segment, at)
+    if (record === undefined) break
+    if (record.firstIndex !== nextIndex) {
+      throw failed(`${name} at ${String(at)}: entry ${String(record.firstIndex)} where ${String(nextIndex)} belongs`)
+    }
+    visit(record.firstIndex, record.entries)
+    nextIndex += record.entries.length
+    at = record.end
+  }
+  if (hasHeader && at === segment.length) return { nextIndex, endBytes: at }
+  if (!isLast) throw failed(`${name} at ${String(hasHeader ? at : 0)}: damaged, and a later segment follows`)
+  const behind = findRecord(segment, hasHeader ? at : 0)
+  if (behind !== undefined) {
+    throw failed(`${name} at ${String(hasHeader ? at : 0)}: damaged, and a good record follows at ${String(behind)}`)
+  }
+  return { nextIndex, endBytes: at }
+}
+
+function failed(message: string, cause?: unknown): DfsError {
+  return new DfsError('journal-failed', message, { cause })
+}

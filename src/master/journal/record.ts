@@ -1,0 +1,72 @@
+import { crc32 } from 'node:zlib'
+import { Packr } from 'msgpackr'
+
+/**
+ * A record is what was appended in one go: length u32, crc32 u32, format u8, body (msgpack: first index, entries).
+ * Big-endian. It is one record and not one for each entry, because it is synced as one: when a power cut tears it, its
+ * end may have reached the disk without its beginning, and must not look like a good record behind a bad one.
+ */
+const RECORD_FORMAT = 1
+const FRONT_BYTES = 9
+
+const SEGMENT_MAGIC = Buffer.from('dfs-jrnl', 'latin1')
+/** Magic, first index. */
+export const SEGMENT_HEADER_BYTES = 16
+
+const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true })
+
+export interface JournalRecord {
+  firstIndex: number
+  entries: unknown[]
+  /** Where the next one begins. */
+  end: number
+}
+
+export function encodeRecord(firstIndex: number, entries: readonly unknown[]): Buffer[] {
+  const body = packr.pack([firstIndex, entries])
+  const front = Buffer.allocUnsafe(FRONT_BYTES)
+  front.writeUInt32BE(body.length, 0)
+  front[8] = RECORD_FORMAT
+  front.writeUInt32BE(checksumOf(front, body), 4)
+  return [front, body]
+}
+
+/** The record at an offset; none when there is no whole and undamaged one. */
+export function decodeRecord(segment: Buffer, at: number): JournalRecord | undefined {
+  const end = endOfRecord(segment, at)
+  if (end === undefined) return undefined
+  const [firstIndex, entries] = packr.unpack(segment.subarray(at + FRONT_BYTES, end)) as [number, unknown[]]
+  return { firstIndex, entries, end }
+}
+
+/** Where a good record begins behind an offset at which there is none. */
+export function findRecord(segment: Buffer, behind: number): number | undefined {
+  for (let at = behind + 1; at + FRONT_BYTES < segment.length; at++) {
+    if (endOfRecord(segment, at) !== undefined) return at
+  }
+  return undefined
+}
+
+function endOfRecord(segment: Buffer, at: number): number | undefined {
+  if (at + FRONT_BYTES > segment.length) return undefined
+  const lengthBytes = segment.readUInt32BE(at)
+  const end = at + FRONT_BYTES + lengthBytes
+  if (lengthBytes === 0 || end > segment.length || segment[at + 8] !== RECORD_FORMAT) return undefined
+  const front = segment.subarray(at, at + FRONT_BYTES)
+  return checksumOf(front, segment.subarray(at + FRONT_BYTES, end)) === front.readUInt32BE(4) ? end : undefined
+}
+
+function checksumOf(front: Buffer, body: Buffer): number {
+  return crc32(body, crc32(front.subarray(8, 9), crc32(front.subarray(0, 4))))
+}
+
+export function encodeSegmentHeader(firstIndex: number): Buffer {
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES)
+  SEGMENT_MAGIC.copy(header)
+  header.writeBigUInt64BE(BigInt(firstIndex), 8)
+  return header
+}
+
+export function isSegmentHeader(segment: Buffer, firstIndex: number): boolean {
+  return segment.subarray(0, SEGMENT_HEADER_BYTES).equals(encodeSegmentHeader(firstIndex))
+}

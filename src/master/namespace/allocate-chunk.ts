@@ -1,0 +1,18 @@
+import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
+import type { Decided, EntryReply, EntryRequest } from '../entries.ts'
+import type { MasterState } from '../state/index.ts'
+import { existingFile } from './permissions.ts'
+
+/** Gives a file the chunk of an index, or tells the one it has. The size stays: bytes have yet to be written. */
+export function allocateChunk(
+  state: MasterState, { inode, index }: EntryRequest<'allocateChunk'>, decided: Decided,
+): EntryReply<'allocateChunk'> {
+  const file = existingFile(state, inode)
+  const there = state.chunkAt(inode, index)
+  if (there !== undefined) return { chunk: there.chunk, version: there.version, created: false }
+  const chunk = decided.newId as ChunkId
+  const version = decided.version as ChunkVersion
+  state.addChunk({ chunk, inode, index, version })
+  state.setInode(inode, { ...file, chunkCount: file.chunkCount + 1 })
+  return { chunk, version, created: true }
+}

@@ -1,0 +1,22 @@
+import type { Attributes } from '../../protocol/attributes.ts'
+import type { Decided, EntryRequest } from '../entries.ts'
+import type { MasterState } from '../state/index.ts'
+import { attributesOf } from './attributes.ts'
+import { existingFile, withoutSetId } from './permissions.ts'
+import { timeOf } from './set-attributes.ts'
+
+/** Notes that bytes were written. */
+export function settle(state: MasterState, request: EntryRequest<'settle'>, { atNs }: Decided): Attributes {
+  const { inode, endBytes, modifiedNs, clearSetId } = request
+  const before = existingFile(state, inode)
+  const after = {
+    ...before,
+    sizeBytes: Math.max(before.sizeBytes, endBytes),
+    mode: clearSetId ? withoutSetId(before.mode) : before.mode,
+    modifiedNs: timeOf(modifiedNs, atNs) ?? before.modifiedNs,
+    changedNs: atNs,
+    contentVersion: before.contentVersion + 1,
+  }
+  state.setInode(inode, after)
+  return attributesOf(state, inode, after)
+}
