@@ -1,0 +1,234 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import t from 'tap'
+import { checksumInPieces } from '../../../src/chunkserver/store/combined-checksum.ts'
+import { ReplicaStore, type StoreChange } from '../../../src/chunkserver/store/store.ts'
+import { checksumOf } from '../../../src/protocol/checksum.ts'
+import type { ChunkId, ChunkVersion } from '../../../src/protocol/identifiers.ts'
+import { limits } from '../../../src/protocol/limits.ts'
+import { systemClock } from '../../../src/seams/clock.ts'
+import { DiskError, type Disk } from '../../../src/seams/disk.ts'
+import { folder } from '../../../src/seams/folder.ts'
+import { silentLog } from '../../../src/seams/log.ts'
+import { SimulatedDisk } from '../../simulation/disk.ts'
+import { SeededRandom } from '../../simulation/random.ts'
+
+const BLOCK = limits.blockBytes
+const chunk = 77 as ChunkId
+const v1 = 1 as ChunkVersion
+const v2 = 2 as ChunkVersion
+const origin = { inode: 5, index: 2, chunkSizeBytes: 64 * BLOCK }
+const random = new SeededRandom(4)
+
+const open = (disk: Disk, openReplicasMax = 16): Promise<ReplicaStore> =>
+  ReplicaStore.open({ disk, log: silentLog, clock: systemClock, idleMs: 0, openReplicasMax })
+
+const simulated = (totalBytes?: number): SimulatedDisk =>
+  new SimulatedDisk({ random: new SeededRandom(9), ...(totalBytes === undefined ? {} : { totalBytes }) })
+
+function write(offsetBytes: number, lengthBytes: number) {
+  return { kind: 'write' as const, extents: [{ offsetBytes, lengthBytes }] }
+}
+
+function temporaryFolder(): Disk {
+  const root = mkdtempSync(path.join(os.tmpdir(), 'dfs-store-'))
+  t.teardown(() => { rmSync(root, { recursive: true, force: true }) })
+  return folder(root)
+}
+
+function storeContract(name: string, make: () => Disk): void {
+  t.test(`${name}: reads return what was written, in pieces large and small, before and after a restart`, async t => {
+    const disk = make()
+    let store = await open(disk)
+    const replica = store.create(chunk, v1, origin)
+    const expected = Buffer.alloc(20 * BLOCK + 100)
+    const put = async (offset: number, length: number): Promise<void> => {
+      const data = random.bytes(length)
+      data.copy(expected, offset)
+      await replica.apply(write(offset, length), [data.subarray(0, 10), data.subarray(10)])
+    }
+    await put(0, 17 * BLOCK)
+    await put(100, 3)
+    await put(BLOCK - 1, 2)
+    await put(18 * BLOCK + 7, 2 * BLOCK + 93)
+    await put(5 * BLOCK + 1, 3 * BLOCK)
+    t.equal(replica.lengthBytes, expected.length)
+    for (const round of ['before', 'after']) {
+      const found = store.get(chunk)
+      if (found === undefined) { t.fail('the replica is there'); return }
+      for (const [from, count] of [[0, expected.length], [3, 10], [BLOCK - 5, 2 * BLOCK], [20 * BLOCK, 5_000]] as const) {
+        const { data, checksum } = await found.read(from, count)
+        t.ok(data.equals(expected.subarray(from, from + count)), `${round}: ${String(count)} bytes at ${String(from)}`)
+        t.equal(checksum, checksumOf(data))
+      }
+      t.equal((await found.read(expected.length + 5, 10)).data.length, 0, 'nothing behind the end')
+      await found.verify()
+      await store.close()
+      store = await open(disk)
+    }
+    t.strictSame([...store.reports()], [{ chunk, version: v1, lengthBytes: expected.length, state: 'good' }])
+  })
+
+  t.test(`${name}: equal contents have equal digests, however they came about`, async t => {
+    const store = await open(make())
+    const one = store.create(1 as ChunkId, v1, origin)
+    const other = store.create(2 as ChunkId, v1, origin)
+    const data = random.bytes(3 * BLOCK + 9)
+    await one.apply(write(0, data.length), [data], checksumInPieces(data).pieces)
+    await one.apply({ kind: 'resize', lengthBytes: 6 * BLOCK + 5 }, [])
+    await other.apply(write(6 * BLOCK, 5), [Buffer.alloc(5)])
+    await other.apply(write(0, 2 * BLOCK + 1), [data.subarray(0, 2 * BLOCK + 1)])
+    t.not(one.digest().tableChecksum, other.digest().tableChecksum)
+    await other.patch(6 * BLOCK + 5, [{ offsetBytes: 2 * BLOCK, lengthBytes: BLOCK + 9 }], [data.subarray(2 * BLOCK)])
+    t.strictSame(one.digest(), other.digest())
+    t.strictSame(one.checksums(), other.checksums())
+    await one.verify()
+    await store.close()
+  })
+
+  t.test(`${name}: a copy takes its place in one step, over an older replica, and not over a newer one`, async t => {
+    const disk = make()
+    const store = await open(disk)
+    await store.create(chunk, v1, origin).apply(write(0, 3), [Buffer.from('old')])
+    const data = random.bytes(BLOCK + 3)
+    const copy = store.beginCopy(chunk, v2, origin)
+    t.throws(() => store.beginCopy(chunk, v2, origin), { code: 'busy' })
+    await Promise.all([copy.write(BLOCK, data.subarray(BLOCK)), copy.write(0, data.subarray(0, BLOCK))])
+    t.equal(store.get(chunk)?.lengthBytes, 3, 'it counts for nothing until it is finished')
+    await copy.finish(2 * BLOCK)
+    t.equal(store.get(chunk)?.version, v2)
+    t.throws(() => store.beginCopy(chunk, v1, origin), { code: 'stale-replica' })
+    const given = store.beginCopy(5 as ChunkId, v1, origin)
+    given.abort()
+    t.equal(store.get(5 as ChunkId), undefined)
+    const again = await open(disk)
+    const found = await again.get(chunk)?.read(0, 3 * BLOCK)
+    t.ok(found?.data.equals(Buffer.concat([data, Buffer.alloc(BLOCK - 3)])))
+    t.equal(again.size, 1)
+  })
+
+  t.test(`${name}: more replicas than files that may be open`, async t => {
+    const store = await open(make(), 2)
+    await Promise.all(Array.from({ length: 20 }, async (_, number) => {
+      const replica = store.create(number as ChunkId, v1, origin)
+      await replica.apply(write(0, 100_000), [Buffer.alloc(100_000, number)])
+      await replica.sync()
+    }))
+    for (let number = 0; number < 20; number++) {
+      const found = await store.get(number as ChunkId)?.read(99_999, 10)
+      t.strictSame(found?.data, Buffer.from([number]))
+    }
+    t.equal(await store.clean(), 20)
+    t.equal(await store.clean(), 0, 'what is clean stays so')
+    await store.close()
+  })
+
+  t.test(`${name}: a removed replica is gone, and what was not finished too`, async t => {
+    const disk = make()
+    const store = await open(disk)
+    store.create(1 as ChunkId, v1, origin)
+    const replica = store.create(2 as ChunkId, v1, origin)
+    await store.beginCopy(3 as ChunkId, v1, origin).write(0, Buffer.alloc(10))
+    store.remove(2 as ChunkId)
+    store.remove(99 as ChunkId)
+    await t.rejects(replica.read(0, 1), { code: 'no-such-replica' })
+    const again = await open(disk)
+    t.strictSame([...again.reports()].map(report => report.chunk), [1])
+    t.strictSame(disk.list('chunks/03'), [], 'a half copy was swept up')
+  })
+}
+
+storeContract('a folder', temporaryFolder)
+storeContract('the simulated disk', simulated)
+
+t.test('a part of a rotten block is never overwritten into a valid one', async t => {
+  const disk = simulated()
+  const store = await open(disk)
+  const changes: StoreChange[] = []
+  store.onChange(change => changes.push(change))
+  const replica = store.create(chunk, v1, origin)
+  await replica.apply(write(0, 2 * BLOCK), [Buffer.alloc(2 * BLOCK, 1)])
+  t.ok(disk.flipBit('chunks/4d/77.data', 8 * BLOCK + 5))
+  await t.rejects(replica.apply(write(BLOCK + 100, 10), [Buffer.alloc(10)]), { code: 'corrupt' })
+  t.equal(replica.state, 'corrupt')
+  t.match(changes.at(-1), { chunk, state: 'corrupt' })
+  t.equal((await replica.read(0, 10)).data.length, 10, 'blocks that match are served')
+  await t.rejects(replica.read(BLOCK, 10), { code: 'corrupt' })
+  await t.rejects(replica.apply(write(0, BLOCK), [Buffer.alloc(BLOCK)]), { code: 'corrupt' })
+  await t.rejects(replica.fence(v2), { code: 'corrupt' })
+  t.equal((await open(disk)).get(chunk)?.state, 'corrupt', 'it is remembered')
+})
+
+t.test('a full disk leaves the replica as it was, but refuses what follows until it is fenced', async t => {
+  const disk = simulated(5 * BLOCK)
+  const store = await open(disk)
+  const replica = store.create(chunk, v1, origin)
+  const before = random.bytes(2 * BLOCK + 50)
+  await replica.apply(write(0, before.length), [before])
+  await replica.sync()
+  await t.rejects(replica.apply(write(before.length, 4 * BLOCK), [Buffer.alloc(4 * BLOCK, 1)]), { code: 'disk-full' })
+  t.equal(replica.lengthBytes, before.length)
+  t.ok((await replica.read(0, 9 * BLOCK)).data.equals(before))
+  await t.rejects(replica.apply(write(0, 1), [Buffer.from('x')]), { code: 'disk-full' }, 'there must be no gap')
+  await replica.fence(v2)
+  await replica.apply(write(0, 1), [Buffer.from('x')])
+  await replica.verify()
+  t.equal(replica.state, 'good')
+  disk.totalBytes = disk.usedBytes() + 100
+  t.throws(() => store.create(100 as ChunkId, v1, origin), { code: 'disk-full' })
+  t.equal(store.size, 1)
+})
+
+t.test('a sync that failed is never made up for by the next', async t => {
+  const disk = simulated()
+  const store = await open(disk)
+  const replica = store.create(chunk, v1, origin)
+  await replica.apply(write(0, 10), [Buffer.alloc(10, 7)])
+  disk.fault = new DiskError('EIO', 'the disk is dying')
+  await t.rejects(replica.sync(), { code: 'disk-failed' })
+  disk.fault = undefined
+  await t.rejects(replica.sync(), { code: 'corrupt' })
+  t.equal(replica.state, 'corrupt')
+  t.equal(await store.clean(), 0)
+})
+
+t.test('a replica never goes back to an older version', async t => {
+  const disk = simulated()
+  const store = await open(disk)
+  const replica = store.create(chunk, v1, origin)
+  await replica.fence(v2)
+  await replica.fence(v2)
+  await t.rejects(replica.fence(v1), { code: 'stale-replica' })
+  disk.powerCut()
+  t.equal((await open(disk)).get(chunk)?.version, v2)
+})
+
+t.test('doubt stays, through syncs and restarts, until the master accepts the replica or changes it', async t => {
+  const disk = simulated()
+  const replica = (await open(disk)).create(chunk, v1, origin)
+  await replica.apply(write(0, 10), [Buffer.alloc(10, 7)])
+  await replica.sync()
+  disk.powerCut()
+  const store = await open(disk)
+  t.equal(store.get(chunk)?.state, 'doubtful')
+  await store.get(chunk)?.fence(v2)
+  await store.close()
+  disk.powerCut()
+  const again = await open(disk)
+  t.equal(again.get(chunk)?.state, 'doubtful')
+  const changes: StoreChange[] = []
+  again.onChange(change => changes.push(change))
+  again.get(chunk)?.accept()
+  t.match(changes, [{ chunk, state: 'good' }])
+  t.equal((await open(disk)).get(chunk)?.state, 'good')
+})
+
+t.test('what does not fit the chunk, or its bytes, changes nothing', async t => {
+  const replica = (await open(simulated())).create(chunk, v1, origin)
+  await t.rejects(replica.apply(write(64 * BLOCK - 1, 2), [Buffer.alloc(2)]), { code: 'invalid' })
+  await t.rejects(replica.apply(write(0, 2), [Buffer.alloc(3)]), { code: 'invalid' })
+  await t.rejects(replica.apply({ kind: 'resize', lengthBytes: 64 * BLOCK + 1 }, []), { code: 'invalid' })
+  await replica.apply(write(0, 2), [Buffer.alloc(2)])
+  t.equal(replica.lengthBytes, 2)
+})
