@@ -1,0 +1,158 @@
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { Writable } from 'node:stream'
+import t, { type Test } from 'tap'
+import type { Machine } from '../../src/cli/context.ts'
+import { runDfs } from '../../src/cli/program.ts'
+import { Client } from '../../src/client/index.ts'
+import { superuser } from '../../src/protocol/attributes.ts'
+import { DfsError } from '../../src/protocol/errors.ts'
+import { silentLog } from '../../src/seams/log.ts'
+import { CHUNK_BYTES, SimulatedCluster } from '../simulation/cluster.ts'
+import { World } from '../simulation/world.ts'
+
+class Sink extends Writable {
+  text = ''
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString()
+    done()
+  }
+}
+
+interface Ran { code: number, stdout: string, stderr: string }
+
+function machine(parts: Partial<Machine>): { machine: Machine, ended: (code: number) => Ran } {
+  const stdout = new Sink()
+  const stderr = new Sink()
+  return {
+    machine: {
+      stdout, stderr, watched: false, folder: '/', masterVariable: undefined, caller: superuser, umask: 0o022,
+      mountInfo: () => '', connect: () => Promise.reject(new DfsError('unreachable', 'no master answers: refused')), ...parts,
+    },
+    ended: code => ({ code, stdout: stdout.text, stderr: stderr.text }),
+  }
+}
+
+async function alone(args: string[], parts: Partial<Machine> = {}): Promise<Ran> {
+  const { machine: here, ended } = machine(parts)
+  return ended(await runDfs(args, here))
+}
+
+/** Runs commands against a cluster of three chunkservers. */
+async function cluster(t: Test): Promise<(...args: string[]) => Promise<Ran>> {
+  const world = new World(1)
+  const simulated = new SimulatedCluster(world, { servers: 3, log: silentLog })
+  t.teardown(() => { simulated.remove() })
+  const finish = <Value>(promise: Promise<Value>): Promise<Value> =>
+    world.finish(promise, { stepsMax: 2_000_000, what: 'the command' })
+  await finish(simulated.start(0))
+  return async (...args) => {
+    const { machine: here, ended } = machine({
+      masterVariable: 'master:9400',
+      connect: masters => Client.start(
+        { clock: world.clock, network: world.network.forHost('cli'), random: world.random.fork(), log: silentLog },
+        { masters, host: 'cli' }),
+    })
+    return ended(await finish(runDfs(args, here)))
+  }
+}
+
+function folder(t: Test): string {
+  const made = mkdtempSync(path.join(os.tmpdir(), 'dfs-cli-'))
+  t.teardown(() => { rmSync(made, { recursive: true, force: true }) })
+  return made
+}
+
+t.test('wrong usage exits with 2 and says what is wrong', async t => {
+  t.match(await alone(['nonsense']), { code: 2, stderr: /nonsense/ })
+  t.match(await alone(['ls', '--nonsense']), { code: 2, stderr: /--nonsense/ })
+  t.match(await alone(['mv', 'one']), { code: 2, stderr: /TO/ })
+  t.match(await alone(['ls', '/somewhere']), { code: 2, stderr: /--master HOST:PORT/ }, 'nothing says which cluster')
+  t.match(await alone(['put', '--master', 'h:1', 'one']), { code: 2, stderr: /LOCAL and PATH/ })
+})
+
+t.test('help and version exit with 0', async t => {
+  t.match(await alone(['--help']), { code: 0, stdout: /Usage: dfs/, stderr: '' })
+  t.match(await alone(['info', '--help']), { code: 0, stdout: /--master/ })
+  t.match(await alone(['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
+})
+
+t.test('a master that does not answer exits with 1', async t => {
+  t.match(await alone(['status', '--master', 'h:1']), { code: 1, stdout: '', stderr: 'dfs: no master answers: refused\n' })
+})
+
+t.test('the cluster is that of --master, of the mount, of DFS_MASTER, in this order', async t => {
+  const asked: string[] = []
+  const parts: Partial<Machine> = {
+    masterVariable: 'variable:1',
+    mountInfo: () => '90 22 0:50 / /mnt/dfs rw - fuse.dfs mount:1 rw\n',
+    connect: masters => {
+      asked.push(masters.join())
+      return Promise.reject(new DfsError('unreachable', 'no'))
+    },
+  }
+  await alone(['ls', '--master', 'option:1', '/mnt/dfs/x'], parts)
+  await alone(['ls', '/mnt/dfs/x'], parts)
+  await alone(['ls', 'x'], { ...parts, folder: '/mnt/dfs/y' })
+  await alone(['ls', '/elsewhere'], parts)
+  t.same(asked, ['option:1', 'mount:1', 'mount:1', 'variable:1'])
+})
+
+t.test('files go in, are seen, moved and removed, and come out as they were', async t => {
+  const dfs = await cluster(t)
+  const local = folder(t)
+  mkdirSync(`${local}/tree/sub`, { recursive: true })
+  const bytes = Buffer.alloc(2 * CHUNK_BYTES + 17, 'some bytes ')
+  writeFileSync(`${local}/tree/large`, bytes, { mode: 0o640 })
+  writeFileSync(`${local}/tree/sub/umläut`, 'ü')
+  writeFileSync(`${local}/tree/empty`, '')
+  symlinkSync('sub/umläut', `${local}/tree/link`)
+
+  t.match(await dfs('put', `${local}/tree`, '/'), { code: 1, stderr: /-r/ }, 'a directory needs -r')
+  t.match(await dfs('mkdir', '-p', '/a/b'), { code: 0 })
+  t.match(await dfs('put', '-r', `${local}/tree`, '/a/b'), { code: 0, stderr: '' })
+  t.match(await dfs('ls', '/a/b/tree'), { code: 0, stdout: 'empty\nlarge\nlink\nsub\n' })
+  t.match(await dfs('ls', '-l', '/a/b/tree'), { stdout: /-rw-r----- +1 +0 +0 +524305 .* large\n.*link -> sub\/umläut/ })
+  t.match(JSON.parse((await dfs('ls', '--json', '/a/b/tree/sub')).stdout), [{ name: 'umläut', sizeBytes: 2, type: 'file' }])
+  t.match(await dfs('cat', '/a/b/tree/link', '/a/b/tree/sub/umläut'), { code: 0, stdout: 'üü' })
+  t.match(await dfs('get', '-r', '/a/b/tree', `${local}/back`), { code: 0, stderr: '' })
+  t.ok(readFileSync(`${local}/back/large`).equals(bytes))
+  t.equal(statSync(`${local}/back/large`).mode & 0o777, 0o640)
+  t.equal(readFileSync(`${local}/back/sub/umläut`, 'utf8'), 'ü')
+  t.equal(readlinkSync(`${local}/back/link`), 'sub/umläut')
+
+  t.match(await dfs('mv', '/a/b/tree/large', '/a'), { code: 0 }, 'into a directory')
+  t.match(await dfs('mv', '/a/large', '/a/renamed'), { code: 0 })
+  t.match(await dfs('mv', '-n', '/a/b/tree/empty', '/a/renamed'), { code: 1, stderr: /File exists/ })
+  t.match(await dfs('rm', '/a/b'), { code: 1, stderr: /-r/ })
+  t.match(await dfs('rm', '-r', '/a/b'), { code: 0 })
+  t.match(await dfs('rm', '-f', '/a/b'), { code: 0 })
+  t.match(await dfs('stat', '/a/b', '/a/renamed'),
+    { code: 1, stdout: /size +524305/, stderr: 'dfs: /a/b: No such file or directory\n' }, 'what is there is shown all the same')
+})
+
+t.test('info shows each replica as its own server sees it', async t => {
+  const dfs = await cluster(t)
+  const local = folder(t)
+  writeFileSync(`${local}/file`, Buffer.alloc(CHUNK_BYTES + 5))
+  await dfs('put', `${local}/file`, '/file')
+  const info = JSON.parse((await dfs('info', '--json', '/file')).stdout) as {
+    sizeBytes: number, chunks: { index: number, replicas: { state: string, lengthBytes: number, rack: string }[] }[]
+  }
+  t.equal(info.sizeBytes, CHUNK_BYTES + 5)
+  t.same(info.chunks.map(({ replicas }) => replicas.map(({ state, lengthBytes }) => [state, lengthBytes])),
+    [CHUNK_BYTES, 5].map(length => Array.from({ length: 3 }, () => ['good', length])))
+  const { stdout } = await dfs('info', '/file')
+  t.match(stdout, /size +262149/)
+  t.equal(stdout.match(/rack-\d +\d+ +good/g)?.length, 6)
+  t.match(await dfs('info', '/'), { code: 1, stderr: 'dfs: /: Is a directory\n' })
+})
+
+t.test('status and df show the servers and the room', async t => {
+  const dfs = await cluster(t)
+  t.match(JSON.parse((await dfs('status', '--json')).stdout), { servers: [{ state: 'live' }, { state: 'live' }, { state: 'live' }] })
+  t.equal((await dfs('status')).stdout.match(/rack-\d .* live/g)?.length, 3)
+  t.match(JSON.parse((await dfs('df', '--json')).stdout), { files: Number, totalBytes: Number })
+  t.match(await dfs('df'), { code: 0, stdout: /TiB/ })
+})

@@ -1,0 +1,153 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { Namespace } from '../../../src/client/metadata/namespace.ts'
+import { NamespaceCache } from '../../../src/client/metadata/namespace-cache.ts'
+import type { MasterSession } from '../../../src/client/master/session.ts'
+import { superuser, type Attributes } from '../../../src/protocol/attributes.ts'
+import { asDfsError } from '../../../src/protocol/errors.ts'
+import { ROOT_INODE, type InodeId } from '../../../src/protocol/identifiers.ts'
+import { masterApi } from '../../../src/protocol/master-api.ts'
+import { name as nameSchema, type Name } from '../../../src/protocol/names.ts'
+import { MasterWorld } from '../master-world.ts'
+
+const TTL_MS = 500
+const name = (text: string): Name => nameSchema.parse(text)
+
+async function clients(seed: number, count: number): Promise<{
+  master: MasterWorld, sessions: MasterSession[], namespaces: Namespace[], end: () => void,
+}> {
+  const master = await MasterWorld.started(seed)
+  const sessions: MasterSession[] = []
+  for (let number = 1; number <= count; number++) sessions.push(await master.session(`client-${String(number)}`))
+  const namespaces = sessions.map(session => new Namespace({
+    session, cache: new NamespaceCache(master.world.clock, TTL_MS), unsentOf: () => undefined,
+  }))
+  return { master, sessions, namespaces, end: () => { master.remove() } }
+}
+
+const anyName = fc.constantFrom('a', 'b', 'c').map(name)
+const anyPlace = fc.record({ parent: fc.nat(2), name: anyName })
+const anyStep = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('make' as const), at: anyPlace, type: fc.constantFrom('file' as const, 'directory' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('unlink' as const), at: anyPlace }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('removeDirectory' as const), at: anyPlace }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('link' as const), from: anyPlace, at: anyPlace }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('rename' as const), from: anyPlace, at: anyPlace,
+      mode: fc.constantFrom('replace' as const, 'no-replace' as const, 'exchange' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('chmod' as const), at: anyPlace, bits: fc.integer({ min: 0, max: 0o777 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('look' as const), at: anyPlace }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('list' as const), parent: fc.nat(2) }) },
+)
+
+t.test('whatever a client does, its caches show it at once', async t => {
+  const { master, sessions: [session], namespaces: [namespace], end } = await clients(1, 1)
+  t.teardown(end)
+  if (session === undefined || namespace === undefined) throw new Error('no client')
+  let seen = 0
+  let round = 0
+  await fc.assert(fc.asyncProperty(fc.array(anyStep, { minLength: 20, maxLength: 40 }), async steps => {
+    round++
+    const top: InodeId[] = []
+    for (const each of ['x', 'y', 'z']) {
+      const made = await master.finish(namespace.make(ROOT_INODE, name(`${each}${String(round)}`),
+        { type: 'directory', mode: 0o755 }, superuser))
+      top.push(made.inode)
+    }
+    const place = (at: { parent: number, name: Name }): { parent: InodeId, name: Name } =>
+      ({ parent: top[at.parent] ?? ROOT_INODE, name: at.name })
+    const truth = (at: { parent: InodeId, name: Name }): Promise<Attributes | undefined> =>
+      master.finish(session.ask(masterApi.methods.lookup, { ...at, caller: superuser }).catch(() => undefined))
+    for (const step of steps) {
+      const change = async (): Promise<unknown> => {
+        if (step.do === 'list') {
+          return namespace.readDirectory(top[step.parent] ?? ROOT_INODE, undefined, 100, superuser)
+        }
+        const at = place(step.at)
+        switch (step.do) {
+          case 'make': return namespace.make(at.parent, at.name, { type: step.type, mode: 0o755 }, superuser)
+          case 'unlink': return namespace.unlink(at.parent, at.name, superuser)
+          case 'removeDirectory': return namespace.removeDirectory(at.parent, at.name, superuser)
+          case 'rename': return namespace.rename(place(step.from), at, step.mode, superuser)
+          case 'look': return namespace.lookup(at.parent, at.name, superuser)
+          case 'link': {
+            const from = await truth(place(step.from))
+            return from === undefined ? undefined : namespace.link(from.inode, at.parent, at.name, superuser)
+          }
+          case 'chmod': {
+            const found = await truth(at)
+            return found && namespace.setAttributes(found.inode, { mode: step.bits }, superuser)
+          }
+        }
+      }
+      await master.finish(change().catch(asDfsError))
+      for (const parent of top) {
+        const directory = await master.finish(session.ask(masterApi.methods.attributes, { inode: parent }))
+        t.strictSame(await master.finish(namespace.attributes(parent)), directory, `a directory after ${step.do}`)
+        for (const each of ['a', 'b', 'c']) {
+          const at = { parent, name: name(each) }
+          const found = await master.finish(namespace.lookup(at.parent, at.name, superuser).catch(() => undefined))
+          t.strictSame(found, await truth(at), `a name after ${step.do}`)
+          if (found !== undefined) seen++
+        }
+      }
+    }
+  }), { numRuns: 20, seed: 7 })
+  t.ok(seen > 100, `something was there to be seen: ${String(seen)}`)
+})
+
+t.test('what others change is seen within the stated time, and not asked for before', async t => {
+  const { master, namespaces: [one, other], end } = await clients(2, 2)
+  t.teardown(end)
+  if (one === undefined || other === undefined) throw new Error('no client')
+  const { inode } = await master.finish(one.make(ROOT_INODE, name('file'), { type: 'file', mode: 0o644 }, superuser))
+  await master.finish(other.lookup(ROOT_INODE, name('file'), superuser))
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('new'), superuser).catch(asDfsError)), { code: 'no-such-entry' })
+  await master.finish(one.setAttributes(inode, { mode: 0o600 }, superuser))
+  await master.finish(one.make(ROOT_INODE, name('new'), { type: 'file', mode: 0o644 }, superuser))
+  const before = master.world.network.delivered
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('file'), superuser)), { mode: 0o644 }, 'the cache answers')
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('new'), superuser).catch(asDfsError)), { code: 'no-such-entry' })
+  t.equal(master.world.network.delivered, before, 'without a message')
+  await master.pass(TTL_MS)
+  t.match(await master.finish(other.attributes(inode)), { mode: 0o600 })
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('new'), superuser)), { type: 'file' })
+})
+
+t.test('the cache lets nobody through whom the master would stop', async t => {
+  const { master, namespaces: [namespace], end } = await clients(3, 1)
+  t.teardown(end)
+  if (namespace === undefined) throw new Error('no client')
+  const { inode } = await master.finish(namespace.make(ROOT_INODE, name('dir'), { type: 'directory', mode: 0o700 }, superuser))
+  await master.finish(namespace.make(inode, name('file'), { type: 'file', mode: 0o644 }, superuser))
+  await master.finish(namespace.lookup(inode, name('file'), superuser))
+  const stranger = { uid: 1000, gid: 1000, groups: [] }
+  const refused = await master.finish(namespace.lookup(inode, name('file'), stranger).catch(asDfsError))
+  t.match(refused, { code: 'access-denied' })
+})
+
+t.test('an answer that a change of ours has overtaken is not kept', async t => {
+  const { master, namespaces: [namespace], end } = await clients(4, 1)
+  t.teardown(end)
+  if (namespace === undefined) throw new Error('no client')
+  const { inode } = await master.finish(namespace.make(ROOT_INODE, name('file'), { type: 'file', mode: 0o644 }, superuser))
+  let mixed = 0
+  for (let bits = 0; bits < 30; bits++) {
+    await master.pass(TTL_MS)
+    const [seen] = await master.finish(Promise.all([
+      namespace.attributes(inode), namespace.setAttributes(inode, { mode: bits }, superuser), namespace.attributes(inode),
+    ]))
+    if (seen.mode !== bits) mixed++
+    t.match(await master.finish(namespace.attributes(inode)), { mode: bits })
+  }
+  t.ok(mixed > 0, 'some reads were answered before the change')
+})
