@@ -5,6 +5,7 @@ import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
 import { bounds } from '../config.ts'
 import type { Parts } from '../parts.ts'
+import type { LocalChunk } from '../primary/local-chunk.ts'
 
 export interface CopyRequest {
   chunk: ChunkId
@@ -24,14 +25,18 @@ export async function copy(parts: CopyParts, request: CopyRequest): Promise<{ le
   const { chunk: id, version, origin, from } = request
   const chunk = parts.chunks.at(id)
   return chunk.exclusive(async () => {
-    if (version < chunk.promised) throw new DfsError('stale-replica', `chunk ${id} was fenced to version ${chunk.promised}`)
+    refuseIfFenced(chunk, version)
     await chunk.endOrder()
     // 1. Under another name, so that half a copy is never taken for a replica.
     const copying = parts.store.beginCopy(id, version, origin)
     try {
-      const lengthBytes = await fetchAll(parts, request, (offsetBytes, data) => copying.write(offsetBytes, data))
+      const lengthBytes = await fetchAll(parts, request, async (offsetBytes, data) => {
+        // A fence waits for us: the master has given up on this copy.
+        refuseIfFenced(chunk, version)
+        await copying.write(offsetBytes, data)
+      })
       // 2. Durable and in place in one step, over any older replica of the chunk.
-      if (version < chunk.promised) throw new DfsError('stale-replica', `chunk ${id} was fenced to version ${chunk.promised}`)
+      refuseIfFenced(chunk, version)
       await copying.finish()
       chunk.recent.clear()
       parts.log.info({ chunk: id, version, from: from.address, lengthBytes }, 'a replica was copied here')
@@ -41,6 +46,10 @@ export async function copy(parts: CopyParts, request: CopyRequest): Promise<{ le
       throw error
     }
   })
+}
+
+function refuseIfFenced({ id, promised }: LocalChunk, version: ChunkVersion): void {
+  if (version < promised) throw new DfsError('stale-replica', `chunk ${id} was fenced to version ${promised} meanwhile`)
 }
 
 /** Reads the source piece by piece, several at a time. @returns its length */

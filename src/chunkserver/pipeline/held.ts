@@ -37,7 +37,7 @@ export class HeldPushes {
   readonly #options: Required<HeldOptions>
   /** Oldest first. */
   readonly #pushes = new Map<PushId, HeldPush>()
-  #wakeWaiting = new AbortController()
+  readonly #waiting = new Set<AbortController>()
   #bytes = 0
 
   constructor(options: HeldOptions) {
@@ -58,7 +58,10 @@ export class HeldPushes {
       if (leftMs <= 0) {
         throw new DfsError('busy', `${this.#pushes.size} pushes of ${this.#bytes} bytes wait for their commits already`)
       }
-      await pause(clock, leftMs, this.#wakeWaiting.signal)
+      const room = new AbortController()
+      this.#waiting.add(room)
+      await pause(clock, leftMs, room.signal)
+      this.#waiting.delete(room)
     }
     this.release(push)
     this.#pushes.set(push, { bytes, heldSinceMs: clock.nowMs(), passedOn: false, uses: 0 })
@@ -93,9 +96,7 @@ export class HeldPushes {
     if (held === undefined) return
     this.#pushes.delete(push)
     this.#bytes -= held.bytes.data.length
-    const waiting = this.#wakeWaiting
-    this.#wakeWaiting = new AbortController()
-    waiting.abort()
+    for (const room of this.#waiting) room.abort()
   }
 
   /** Drops what nobody came for. @returns how many pushes that were */
