@@ -145,7 +145,8 @@ t.test('three servers on real disks and sockets keep the same bytes', async t =>
     t.same(reply.failed, [])
     const extents = [{ offsetBytes: part * 1024 * 1024, lengthBytes: piece.length }]
     const committed = await control.call(chunkserverApi.methods.commit, {
-      chunk, version: version(1), commit: (part + 1) as CommitId, mutation: { kind: 'write', extents }, source: { from: 'push', push },
+      chunk, version: version(1), commit: (part + 1) as CommitId, mutation: { kind: 'write', extents },
+      source: { from: 'push', push },
     }, { deadlineMs: 10_000 })
     t.equal(committed.reply.outcome, 'done')
   }))

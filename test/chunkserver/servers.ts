@@ -105,7 +105,8 @@ export class Servers {
     const servers = new Servers(seed, timing)
     await servers.master.listen(servers.world)
     for (let number = 1; number <= count; number++) {
-      await servers.launch(`host${number}`, new SimulatedDisk({ random: servers.world.random.fork(), clock: servers.world.clock }))
+      const { clock, random } = servers.world
+      await servers.launch(`host${number}`, new SimulatedDisk({ random: random.fork(), clock }))
     }
     await servers.until(() => servers.master.reported.size === count, 'all have reported')
     return servers
@@ -193,7 +194,8 @@ export class Servers {
   }
 
   copy(number: number, { v, from }: { v: number, from: number }): Promise<{ lengthBytes: number }> {
-    return this.#control(number, chunkControlApi.methods.copy, { chunk, version: version(v), origin, from: this.member(from).shown })
+    return this.#control(number, chunkControlApi.methods.copy,
+      { chunk, version: version(v), origin, from: this.member(from).shown })
   }
 
   revoke(number: number, v: number): Promise<unknown> {
@@ -208,14 +210,16 @@ export class Servers {
 
   async ask<M extends Method>(number: number, method: M, request: RequestOf<M>, payload?: Uint8Array): Promise<ReplyOf<M>> {
     const link = await this.#client.link(this.member(number).shown.address, 'control')
-    const { reply } = await link.call(method, request, { deadlineMs: 30_000, ...(payload === undefined ? {} : { payload: [payload] }) })
+    const { reply } = await link.call(method, request,
+      { deadlineMs: 30_000, ...(payload === undefined ? {} : { payload: [payload] }) })
     return reply
   }
 
   commit(number: number, v: number, mutation: Mutation, { data, source, commit = this.id() }: {
     data?: Uint8Array, source?: Source, commit?: number,
   } = {}): Promise<CommitOutcome> {
-    const from = source ?? (data === undefined ? { from: 'nothing' as const } : { from: 'payload' as const, checksum: checksumOf(data) })
+    const from: Source = source
+      ?? (data === undefined ? { from: 'nothing' } : { from: 'payload', checksum: checksumOf(data) })
     return this.ask(number, chunkserverApi.methods.commit,
       { chunk, version: version(v), commit: commit as CommitId, mutation, source: from }, data)
   }

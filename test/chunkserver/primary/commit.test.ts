@@ -131,7 +131,8 @@ t.test('a push names the servers behind a dead one, and is of use all the same',
   const chain = servers.shown(all)
   servers.kill(2)
   const data = servers.world.random.bytes(100_000)
-  t.same(await servers.finish(servers.ask(1, chunkserverApi.methods.push, { push: 5 as PushId, checksum: checksumOf(data), chain }, data)), { failed })
+  const pushed = servers.ask(1, chunkserverApi.methods.push, { push: 5 as PushId, checksum: checksumOf(data), chain }, data)
+  t.same(await servers.finish(pushed), { failed })
   done(await servers.finish(servers.commit(1, 1, { kind: 'append' }, { source: { from: 'push', push: 5 as PushId } })))
   t.ok((await servers.finish(servers.read(3))).equals(data))
 })
@@ -206,7 +207,10 @@ t.test('what was synced is there after a power cut of all servers', async t => {
     const servers = await Servers.start(seed)
     await servers.grant(1, { v: 1, peers: all, create: true })
     const data = servers.world.random.bytes(200_000)
-    const writes = Array.from({ length: 10 }, (_, at) => servers.write(1, 1, at * 20_000, data.subarray(at * 20_000, (at + 1) * 20_000)))
+    const writes = Array.from({ length: 10 }, (_, part) => {
+      const at = part * 20_000
+      return servers.write(1, 1, at, data.subarray(at, at + 20_000))
+    })
     await servers.finish(Promise.all(writes))
     t.same(await servers.finish(servers.ask(1, chunkserverApi.methods.sync, { chunk, version: version(1) })), { outcome: 'done' })
     for (const number of all) {
