@@ -1,7 +1,18 @@
 import type { Attributes } from '../../protocol/attributes.ts'
-import type { ChunkIndex } from '../../protocol/identifiers.ts'
-import type { DfsError } from '../../protocol/errors.ts'
+import { asDfsError, DfsError } from '../../protocol/errors.ts'
+import { chunkIndexAt, type ChunkId, type ChunkIndex, type InodeId } from '../../protocol/identifiers.ts'
+import { limits } from '../../protocol/limits.ts'
+import { checksumOf } from '../../protocol/checksum.ts'
+import type { Timer } from '../../seams/clock.ts'
 import type { DataPath } from './data-path.ts'
+import { Gate } from './gate.ts'
+import { zeros } from './reader/buffers.ts'
+import { FileReader } from './reader/file-reader.ts'
+import { Appender } from './writer/appender.ts'
+import { FileWriter } from './writer/file-writer.ts'
+import { mutate } from './writer/mutate.ts'
+import { syncChunk } from './writer/sync-chunk.ts'
+import { Unsettled } from './writer/unsettled.ts'
 
 /** What the contents of one file ask of the master, on behalf of whoever opened it. */
 export interface FileAuthority {
@@ -13,50 +24,374 @@ export interface FileAuthority {
   dropChunks(first: ChunkIndex, count: number): Promise<Attributes>
 }
 
+/** Bytes that nobody asked to send leave after this long. */
+const UNSENT_MS_MAX = 1_000
+
 /**
  * The bytes of one open file, shared by all its handles of this client. Writes are taken into memory and sent behind the
  * caller's back; reads see them at every moment.
  */
-export declare class FileContents {
+export class FileContents {
+  readonly #inode: InodeId
+  readonly #chunkSizeBytes: number
+  readonly #path: DataPath
+  readonly #authority: FileAuthority
+  readonly #writer: FileWriter
+  readonly #appender: Appender
+  readonly #reader: FileReader
+  readonly #unsettled: Unsettled
+  /** Writers go together, changes of the size alone. */
+  readonly #gate = new Gate()
+  /** Chunks with bytes that may not be on stable storage. */
+  readonly #unsynced = new Map<ChunkIndex, ChunkId>()
+  #sizeBytes: number
+  #contentVersion: number
+  #faultCount = 0
+  #lastFault: DfsError | undefined
+  /** A fault that nobody was told of. */
+  #untold: DfsError | undefined
+  #syncing: Promise<void> = Promise.resolve()
+  #timer: Timer | undefined
+  #closed = false
+
   /** @param attributes as the master gave them when the file was opened */
-  constructor(parts: { attributes: Attributes, data: DataPath, authority: FileAuthority })
+  constructor({ attributes, data, authority }: { attributes: Attributes, data: DataPath, authority: FileAuthority }) {
+    this.#inode = attributes.inode
+    this.#chunkSizeBytes = attributes.chunkSizeBytes
+    this.#sizeBytes = attributes.sizeBytes
+    this.#contentVersion = attributes.contentVersion
+    this.#path = data
+    this.#authority = authority
+    this.#unsettled = new Unsettled(data.clock, (endBytes, modifiedNs) => authority.settle(endBytes, modifiedNs))
+    const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data }
+    const events = {
+      sent: (startBytes: number, endBytes: number, { index, chunk }: { index: ChunkIndex, chunk: ChunkId }) => {
+        this.#reader.forget(startBytes, endBytes)
+        this.#unsettled.sent(endBytes)
+        this.#unsynced.set(index, chunk)
+        this.#sizeBytes = Math.max(this.#sizeBytes, endBytes)
+      },
+      failed: (error: unknown) => {
+        this.#reader.forgetAll()
+        this.#failed(error)
+      },
+    }
+    this.#reader = new FileReader(file)
+    this.#writer = new FileWriter({ ...file, events })
+    this.#appender = new Appender({ ...file, events, freshSize: () => this.#freshSize() })
+    data.opened(this.#inode, this.#contentVersion)
+  }
+
   /** Includes what has not been sent. */
-  get sizeBytes(): number
+  get sizeBytes(): number {
+    return this.#sizeBytes + this.#appender.unsentBytes
+  }
+
   /** Of the contents that the caches of this file come from. */
-  get contentVersion(): number
+  get contentVersion(): number {
+    return this.#contentVersion
+  }
+
   /** What attributes from the master lack: written here and not settled there; undefined when there is nothing. */
-  get unsent(): { sizeBytes: number, modifiedNs: bigint } | undefined
+  get unsent(): { sizeBytes: number, modifiedNs: bigint } | undefined {
+    const { modifiedNs } = this.#unsettled
+    return modifiedNs === undefined ? undefined : { sizeBytes: this.sizeBytes, modifiedNs }
+  }
+
   /**
    * Background writes that failed so far, and the last one's error. The methods below reject with a fault once; a handle that
    * must hear of it too compares the count with what it was when it last looked.
    */
-  get faults(): { count: number, last: DfsError | undefined }
+  get faults(): { count: number, last: DfsError | undefined } {
+    return { count: this.#faultCount, last: this.#lastFault }
+  }
+
   /** Takes the bytes over (they are copied); waits while too much is unsent. */
-  write(offsetBytes: number, data: Uint8Array): Promise<void>
+  write(offsetBytes: number, data: Uint8Array): Promise<void> {
+    return this.#gate.together(async () => {
+      this.#tellFault()
+      checkEnd(offsetBytes + data.length)
+      if (!this.#appender.empty) await this.#appender.flushed()
+      this.#appender.forgetEnd()
+      this.#begin()
+      await this.#writer.write(offsetBytes, data)
+      this.#sizeBytes = Math.max(this.#sizeBytes, offsetBytes + data.length)
+    })
+  }
+
   /** As write, at the end of the file, wherever other clients have moved it. */
-  append(data: Uint8Array): Promise<void>
+  append(data: Uint8Array): Promise<void> {
+    return this.#gate.together(async () => {
+      this.#tellFault()
+      checkEnd(this.sizeBytes + data.length)
+      if (!this.#writer.empty) await this.#writer.flushed()
+      this.#begin()
+      await this.#appender.append(data)
+    })
+  }
+
   /** Shorter only at the end of the file; the buffers follow one another and are the caller's to read, not to change. */
-  read(offsetBytes: number, lengthBytes: number): Promise<Uint8Array[]>
+  async read(offsetBytes: number, lengthBytes: number): Promise<Uint8Array[]> {
+    if (!this.#appender.empty) await this.#appender.flushed()
+    const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
+    if (offsetBytes >= endBytes) return []
+    const covered = this.#writer.covers(offsetBytes, endBytes)
+    if (covered === 'none') return this.#reader.read(offsetBytes, endBytes, this.#sizeBytes)
+    // Copied before anything is waited for: by then the bytes may have left, and their memory be in use for others.
+    const unsent = this.#writer.copyOf(offsetBytes, endBytes)
+    const [only] = unsent
+    if (covered === 'all' && unsent.length === 1 && only !== undefined) return [only.bytes]
+    const merged = Buffer.allocUnsafe(endBytes - offsetBytes)
+    if (covered === 'some') {
+      let at = 0
+      for (const bytes of await this.#reader.read(offsetBytes, endBytes, this.#sizeBytes)) {
+        merged.set(bytes, at)
+        at += bytes.length
+      }
+    }
+    for (const part of unsent) merged.set(part.bytes, part.offsetBytes - offsetBytes)
+    return [merged]
+  }
+
   /**
    * Every replica has what was written so far, and the master the size and time. To be called before the times are set
    * by hand, or the time of the writes would replace them later.
    */
-  flush(): Promise<void>
+  async flush(): Promise<void> {
+    await this.#send()
+    await this.#settle()
+    this.#tellFault()
+  }
+
   /** As flush, and everything is on stable storage. */
-  sync(): Promise<void>
+  async sync(): Promise<void> {
+    await this.#send()
+    // One after the other: a second sync must not find nothing to do while the first still waits for the disks.
+    const synced = this.#syncing.then(() => this.#syncChunks())
+    this.#syncing = synced.catch(() => {})
+    await synced
+    await this.#settle()
+    this.#tellFault()
+  }
+
   /**
    * Changes the size: waits for writes under way, drops what lies behind, cuts the last chunk at its primary and then has
    * `tellMaster` set the size there. Other writes wait meanwhile.
    */
-  truncate(sizeBytes: number, tellMaster: () => Promise<Attributes>): Promise<Attributes>
+  truncate(sizeBytes: number, tellMaster: () => Promise<Attributes>): Promise<Attributes> {
+    return this.#gate.alone(async () => {
+      checkEnd(sizeBytes)
+      // 1. What is to be cut need not be sent; the rest must not arrive after the cut.
+      await this.#appender.flushed()
+      this.#writer.drop(sizeBytes, Infinity)
+      await this.#send()
+      await this.#settle()
+      // 2. The last chunk: the master only drops whole ones.
+      const index = chunkIndexAt(sizeBytes, this.#chunkSizeBytes)
+      const lengthBytes = sizeBytes - index * this.#chunkSizeBytes
+      if (lengthBytes > 0) await this.#resizeChunk(index, lengthBytes)
+      // 3. The size, and the chunks behind it.
+      const attributes = await tellMaster()
+      this.#unsettled.cut(sizeBytes)
+      for (const each of this.#unsynced.keys()) {
+        if (each * this.#chunkSizeBytes >= sizeBytes) this.#unsynced.delete(each)
+      }
+      this.#forgetCaches()
+      this.#sizeBytes = sizeBytes
+      this.#contentVersion = attributes.contentVersion
+      this.#path.contentsAre(this.#inode, attributes.contentVersion)
+      return attributes
+    })
+  }
+
   /** Makes a range zeros: whole chunks become holes, the rest is written. Does not change the size: cut the range before. */
-  zero(offsetBytes: number, lengthBytes: number): Promise<void>
+  zero(offsetBytes: number, lengthBytes: number): Promise<void> {
+    return this.#gate.alone(async () => {
+      const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
+      if (offsetBytes >= endBytes) return
+      this.#tellFault()
+      await this.#appender.flushed()
+      this.#writer.drop(offsetBytes, endBytes)
+      await this.#send()
+      // A chunk that ends with the file is whole too.
+      const wholeEnd = endBytes === this.#sizeBytes
+        ? Math.ceil(endBytes / this.#chunkSizeBytes)
+        : chunkIndexAt(endBytes, this.#chunkSizeBytes)
+      const first = Math.ceil(offsetBytes / this.#chunkSizeBytes) as ChunkIndex
+      if (first < wholeEnd) {
+        await this.#settle()
+        this.#contentVersion = (await this.#authority.dropChunks(first, wholeEnd - first)).contentVersion
+        this.#forgetCaches()
+      }
+      const holeStart = Math.min(first * this.#chunkSizeBytes, endBytes)
+      await this.#writeZeros(offsetBytes, holeStart)
+      await this.#writeZeros(Math.max(holeStart, wholeEnd * this.#chunkSizeBytes), endBytes)
+    })
+  }
+
   /** Next data at or behind the offset, in whole chunks. @throws DfsError 'no-data-there' */
-  nextData(offsetBytes: number): Promise<number>
+  async nextData(offsetBytes: number): Promise<number> {
+    await this.flush()
+    for (let at = offsetBytes; at < this.#sizeBytes;) {
+      const index = chunkIndexAt(at, this.#chunkSizeBytes)
+      if (await this.#path.locations.get(this.#inode, index) !== undefined) return at
+      at = (index + 1) * this.#chunkSizeBytes
+    }
+    throw new DfsError('no-data-there', `there is no data at or behind ${offsetBytes}`)
+  }
+
   /** Next hole, the end of the file at the latest. @throws DfsError 'no-data-there' the offset is behind the end */
-  nextHole(offsetBytes: number): Promise<number>
+  async nextHole(offsetBytes: number): Promise<number> {
+    await this.flush()
+    if (offsetBytes >= this.#sizeBytes) throw new DfsError('no-data-there', `the file ends before ${offsetBytes}`)
+    for (let at = offsetBytes; at < this.#sizeBytes;) {
+      const index = chunkIndexAt(at, this.#chunkSizeBytes)
+      if (await this.#path.locations.get(this.#inode, index) === undefined) return at
+      at = (index + 1) * this.#chunkSizeBytes
+    }
+    return this.#sizeBytes
+  }
+
   /** To be called with fresh attributes at every open, and whenever newer ones come by: drops caches that are stale. */
-  refresh(attributes: Attributes): void
+  refresh(attributes: Attributes): void {
+    if (attributes.contentVersion < this.#contentVersion) return
+    if (attributes.contentVersion !== this.#contentVersion) {
+      this.#contentVersion = attributes.contentVersion
+      this.#forgetCaches()
+      this.#path.contentsAre(this.#inode, attributes.contentVersion)
+    }
+    this.#sizeBytes = this.unsent === undefined
+      ? attributes.sizeBytes
+      : Math.max(this.#sizeBytes, attributes.sizeBytes)
+  }
+
   /** Flushes and lets go. What it rejects with has been lost. */
-  close(): Promise<void>
+  async close(): Promise<void> {
+    try {
+      await this.flush()
+    } finally {
+      this.#closed = true
+      this.#timer?.cancel()
+      this.#path.isClean(this)
+      this.#reader.forgetAll()
+    }
+  }
+
+  /** Memory is needed: what is unsent should leave now. */
+  hurry(): void {
+    this.#writer.hurry()
+    this.#appender.hurry()
+  }
+
+  #begin(): void {
+    this.#unsettled.written()
+    this.#arm()
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined) return
+    this.#path.isDirty(this)
+    this.#timer = this.#path.clock.after(UNSENT_MS_MAX, () => { void this.#sendLate() })
+  }
+
+  /** What nobody asked for in time leaves by itself, and the master hears of it. */
+  async #sendLate(): Promise<void> {
+    this.#timer = undefined
+    await this.#send()
+    try {
+      await this.#settle()
+    } catch (error) {
+      this.#failed(error)
+    }
+    if (this.#closed) return
+    if (this.#writer.empty && this.#appender.empty) this.#path.isClean(this)
+    else this.#arm()
+  }
+
+  async #send(): Promise<void> {
+    await this.#writer.flushed()
+    await this.#appender.flushed()
+  }
+
+  async #settle(): Promise<void> {
+    const attributes = await this.#unsettled.settle()
+    if (this.#writer.empty && this.#appender.empty) this.#unsettled.allGone()
+    if (attributes === undefined || attributes.contentVersion < this.#contentVersion) return
+    // A settlement counts one up: a larger step says that somebody else has changed the contents as well.
+    if (attributes.contentVersion > this.#contentVersion + 1) this.#forgetCaches()
+    this.#contentVersion = attributes.contentVersion
+    this.#path.contentsAre(this.#inode, this.#contentVersion)
+    if (this.unsent === undefined) this.#sizeBytes = attributes.sizeBytes
+  }
+
+  async #freshSize(): Promise<number> {
+    await this.#settle()
+    return (await this.#authority.freshAttributes()).sizeBytes
+  }
+
+  async #syncChunks(): Promise<void> {
+    const written = [...this.#unsynced]
+    this.#unsynced.clear()
+    const synced = await Promise.allSettled(written.map(async ([index, chunk]) => {
+      await this.#path.streams.take()
+      try {
+        await syncChunk(this.#path, this.#inode, index, chunk)
+      } catch (error) {
+        this.#unsynced.set(index, chunk)
+        throw error
+      } finally {
+        this.#path.streams.giveBack()
+      }
+    }))
+    for (const each of synced) {
+      if (each.status === 'rejected') throw each.reason
+    }
+  }
+
+  async #resizeChunk(index: ChunkIndex, lengthBytes: number): Promise<void> {
+    this.#path.locations.forget(this.#inode, index)
+    // A hole needs no cutting, and asking for a lease would fill it.
+    if (await this.#path.locations.get(this.#inode, index) === undefined) return
+    const { lease } = await mutate(this.#path, {
+      inode: this.#inode, index, mutation: { kind: 'resize', lengthBytes },
+      data: [], lengthBytes: 0, checksum: checksumOf(new Uint8Array()),
+    })
+    this.#unsynced.set(index, lease.chunk)
+  }
+
+  /** Within one chunk; a hole has its zeros already. */
+  async #writeZeros(startBytes: number, endBytes: number): Promise<void> {
+    if (startBytes >= endBytes) return
+    const index = chunkIndexAt(startBytes, this.#chunkSizeBytes)
+    if (await this.#path.locations.get(this.#inode, index) === undefined) return
+    let at = startBytes
+    for (const part of zeros(endBytes - startBytes)) {
+      this.#begin()
+      await this.#writer.write(at, part)
+      at += part.length
+    }
+  }
+
+  #forgetCaches(): void {
+    this.#reader.forgetAll()
+    this.#appender.forgetEnd()
+    this.#path.forgetChunks(this.#inode)
+  }
+
+  #failed(error: unknown): void {
+    this.#faultCount++
+    this.#lastFault = asDfsError(error)
+    this.#untold = this.#lastFault
+    this.#path.log.warn({ error, inode: this.#inode }, `a write in the background failed: ${this.#lastFault.message}`)
+  }
+
+  #tellFault(): void {
+    const fault = this.#untold
+    this.#untold = undefined
+    if (fault !== undefined) throw fault
+  }
+}
+
+function checkEnd(endBytes: number): void {
+  if (endBytes > limits.fileBytesMax) throw new DfsError('too-large', `a file ends at ${limits.fileBytesMax} bytes at the latest`)
 }

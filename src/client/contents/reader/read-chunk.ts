@@ -1,0 +1,142 @@
+import { checksumOf } from '../../../protocol/checksum.ts'
+import type { ChunkLocation, ServerAddress } from '../../../protocol/chunks.ts'
+import { chunkserverApi } from '../../../protocol/chunkserver-api.ts'
+import { asDfsError, DfsError, isError } from '../../../protocol/errors.ts'
+import type { ChunkIndex, InodeId } from '../../../protocol/identifiers.ts'
+import type { Timer } from '../../../seams/clock.ts'
+import type { DataPath } from '../data-path.ts'
+import { Patience } from '../patience.ts'
+import { zeros } from './buffers.ts'
+
+/** How long one replica may take before it counts as silent. */
+const ATTEMPT_MS = 5_000
+
+export interface ChunkRange {
+  inode: InodeId
+  index: ChunkIndex
+  /** In the chunk. */
+  offsetBytes: number
+  lengthBytes: number
+}
+
+/**
+ * Reads from whichever replica has the bytes, verified; zeros where the replicas end, and for holes.
+ * Continues in src/chunkserver/read.ts.
+ */
+export async function readChunk(path: DataPath, range: ChunkRange): Promise<Uint8Array[]> {
+  const patience = new Patience(path, path.patienceMs)
+  for (;;) {
+    try {
+      const location = await path.locations.get(range.inode, range.index)
+      if (location === undefined) return zeros(range.lengthBytes)
+      const { bytes } = await readSomewhere(path, location, range)
+      return bytes.length === range.lengthBytes ? [bytes] : [bytes, ...zeros(range.lengthBytes - bytes.length)]
+    } catch (error) {
+      path.locations.forget(range.inode, range.index)
+      await patience.after(error)
+    }
+  }
+}
+
+/** How many bytes the chunk has: more than that is zeros up to the end of the file. */
+export async function chunkLength(path: DataPath, inode: InodeId, index: ChunkIndex): Promise<number> {
+  const patience = new Patience(path, path.patienceMs)
+  for (;;) {
+    path.locations.forget(inode, index)
+    try {
+      const location = await path.locations.get(inode, index)
+      if (location === undefined) return 0
+      const range = { inode, index, offsetBytes: 0, lengthBytes: 0 }
+      return (await readSomewhere(path, location, range)).replicaLengthBytes
+    } catch (error) {
+      await patience.after(error)
+    }
+  }
+}
+
+interface Got {
+  bytes: Buffer
+  replicaLengthBytes: number
+}
+
+/** Asks replica after replica; when one is slow, the next as well. The first good answer wins. */
+function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRange): Promise<Got> {
+  const replicas = path.servers.inOrder(location.replicas)
+  return new Promise((resolve, reject) => {
+    let asked = 0
+    let running = 0
+    let ended = false
+    let slow: Timer | undefined
+    let lastError: unknown = new DfsError('no-replica', `chunk ${location.chunk} has no replica on a live server`)
+    const askNext = (): void => {
+      slow?.cancel()
+      const replica = replicas[asked]
+      if (replica === undefined) {
+        if (running === 0) end(() => { reject(lastError) })
+        return
+      }
+      asked++
+      running++
+      readReplica(path, location, replica, range).then(
+        got => { end(() => { resolve(got) }) },
+        (error: unknown) => {
+          running--
+          lastError = error
+          if (!ended) askNext()
+        })
+      if (asked < replicas.length) slow = path.clock.after(path.servers.slowMs, askNext)
+    }
+    const end = (tell: () => void): void => {
+      ended = true
+      slow?.cancel()
+      tell()
+    }
+    askNext()
+  })
+}
+
+async function readReplica(
+  path: DataPath, location: ChunkLocation, { server, address }: ServerAddress, range: ChunkRange,
+): Promise<Got> {
+  const { chunk, version } = location
+  const startedMs = path.clock.nowMs()
+  try {
+    const link = await path.pool.link(address, 'bulk')
+    const { reply, payload } = await link.call(chunkserverApi.methods.read,
+      { chunk, version, offsetBytes: range.offsetBytes, lengthBytes: range.lengthBytes }, { deadlineMs: ATTEMPT_MS })
+    if (payload.length > range.lengthBytes || checksumOf(payload) !== reply.checksum) {
+      throw new DfsError('corrupt', `chunk ${chunk}: what server ${server} sent does not match its checksum`)
+    }
+    path.servers.answered(server, path.clock.nowMs() - startedMs)
+    return { bytes: payload, replicaLengthBytes: reply.replicaLengthBytes }
+  } catch (error) {
+    learnFrom(path, location, server, range, error)
+    throw isError(error, 'internal') ? new DfsError('disk-failed', error.message, { cause: error }) : error
+  }
+}
+
+function learnFrom(
+  path: DataPath, { chunk }: ChunkLocation, server: ServerAddress['server'], { inode, index }: ChunkRange, error: unknown,
+): void {
+  const { code, message } = asDfsError(error)
+  path.log.debug({ chunk, server, code }, `a replica could not be read: ${message}`)
+  const report = (problem: 'corrupt' | 'unreachable'): void => {
+    path.master.reportReplica(chunk, server, problem).catch((reason: unknown) => {
+      path.log.debug({ error: reason, chunk, server }, 'the master was not told of a bad replica')
+    })
+  }
+  switch (code) {
+    case 'corrupt':
+      report('corrupt')
+      return
+    case 'unreachable':
+    case 'outcome-unknown':
+    case 'deadline-passed':
+      if (!path.servers.isAvoided(server)) report('unreachable')
+      path.servers.avoid(server)
+      return
+    default:
+      // It has another version, or none: the next reader should not have to find that out again.
+      path.locations.forget(inode, index)
+  }
+}

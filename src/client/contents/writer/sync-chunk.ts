@@ -1,0 +1,48 @@
+import type { ChunkLease } from '../../../protocol/chunks.ts'
+import { chunkserverApi } from '../../../protocol/chunkserver-api.ts'
+import { DfsError, isError } from '../../../protocol/errors.ts'
+import type { ChunkId, ChunkIndex, InodeId, ServerId } from '../../../protocol/identifiers.ts'
+import type { DataPath } from '../data-path.ts'
+import { Patience } from '../patience.ts'
+import { linkToPrimary } from './mutate.ts'
+
+/** A primary gives each replica's disk 20 s. */
+const SYNC_MS = 30_000
+
+/**
+ * Has all replicas of a chunk put what was written on stable storage. When the lease has ended meanwhile a new one is
+ * as good: whatever was acknowledged is in every replica that takes part in it.
+ */
+export async function syncChunk(path: DataPath, inode: InodeId, index: ChunkIndex, written: ChunkId): Promise<void> {
+  const patience = new Patience(path, path.patienceMs)
+  let failed: { lease: ChunkLease, suspects: ServerId[] } | undefined
+  for (;;) {
+    let lease: ChunkLease | undefined
+    try {
+      if (failed !== undefined && await isGone(path, inode, index, written)) return
+      lease = failed === undefined
+        ? await path.leases.get(inode, index)
+        : await path.leases.after(inode, failed.lease, failed.suspects)
+      // Another chunk stands there now: what was written into the old one has been cut off.
+      if (lease.chunk !== written) return
+      const link = await linkToPrimary(path, lease)
+      const { reply } = await link.call(chunkserverApi.methods.sync,
+        { chunk: lease.chunk, version: lease.version }, { deadlineMs: SYNC_MS })
+      if (reply.outcome === 'done') return
+      failed = { lease, suspects: reply.servers }
+      await patience.after(new DfsError('replica-failed', `chunk ${lease.chunk}: a replica could not be synced`))
+    } catch (error) {
+      if (lease !== undefined) {
+        failed = { lease, suspects: isError(error, 'lease-lost', 'stale-replica', 'busy') ? [] : [lease.primary] }
+      }
+      const fault = lease !== undefined && isError(error, 'internal')
+      await patience.after(fault ? new DfsError('replica-failed', error.message, { cause: error }) : error)
+    }
+  }
+}
+
+/** Asking for a lease would make a new chunk where the old one was cut off. */
+async function isGone(path: DataPath, inode: InodeId, index: ChunkIndex, written: ChunkId): Promise<boolean> {
+  path.locations.forget(inode, index)
+  return (await path.locations.get(inode, index))?.chunk !== written
+}
