@@ -12,6 +12,12 @@ const PIECE = 1024 * 1024
 /** Up to this many bytes a call into the page cache costs less than a trip through the thread pool. */
 export const INLINE_BYTES_MAX = 64 * 1024
 
+/**
+ * Where blocks are read into by calls that do not wait: fresh memory for each would cost more than the reading.
+ * Never used across an `await`. A range of at most INLINE_BYTES_MAX touches two blocks at most.
+ */
+const scratch = Buffer.alloc(INLINE_BYTES_MAX + BLOCK)
+
 /** A replica's files and what part of them counts. */
 export interface Extended extends OpenReplica {
   readonly chunk: ChunkId
@@ -32,8 +38,9 @@ export async function readVerified(replica: Extended, fromByte: number, toByte: 
   if (toByte <= fromByte) return { data: Buffer.alloc(0), checksum: 0 as Checksum }
   const firstBlock = Math.floor(fromByte / BLOCK)
   const startByte = firstBlock * BLOCK
-  const bytes = Buffer.allocUnsafe(Math.min(blocksIn(toByte) * BLOCK, replica.lengthBytes) - startByte)
   const inline = toByte - fromByte <= INLINE_BYTES_MAX
+  const readBytes = Math.min(blocksIn(toByte) * BLOCK, replica.lengthBytes) - startByte
+  const bytes = inline ? scratch.subarray(0, readBytes) : Buffer.allocUnsafe(readBytes)
   const got = inline ? replica.data.readNow(bytes, startByte) : await replica.data.read(bytes, startByte)
   let checksum = 0 as Checksum
   for (let block = firstBlock; block < blocksIn(toByte); block++) {
@@ -48,15 +55,42 @@ export async function readVerified(replica: Extended, fromByte: number, toByte: 
       ? combine(checksum, expected, blockBytes)
       : checksumOf(stored.subarray(from, to), checksum)
   }
-  return { data: bytes.subarray(fromByte - startByte, toByte - startByte), checksum }
+  const data = bytes.subarray(fromByte - startByte, toByte - startByte)
+  return { data: inline ? Buffer.from(data) : data, checksum }
 }
 
-/** The bytes of one block, checked. Blocks the process: it is about to be written, so it is in the page cache or soon will be. */
-export function readBlockNow({ chunk, data, table, lengthBytes }: Extended, block: number): Buffer {
-  const bytes = Buffer.allocUnsafe(validBytes(block, lengthBytes))
-  const got = data.readNow(bytes, block * BLOCK)
-  if (got < bytes.length || checksumOf(bytes) !== table.get(block)) throw corrupt(chunk, block)
-  return bytes
+/**
+ * The bytes of one block. Blocks the process: it is about to be written, so it is in the page cache or soon will be.
+ * @returns a buffer that the next read uses again, shorter than the block where the file is
+ */
+function blockNow({ data, lengthBytes }: Extended, block: number): Buffer {
+  const bytes = scratch.subarray(0, validBytes(block, lengthBytes))
+  return bytes.subarray(0, data.readNow(bytes, block * BLOCK))
+}
+
+/** What a block's checksum becomes when only the bytes in front of `keptBytes` stay. @throws as {@link overwritten} */
+export function cutShort(replica: Extended, block: number, keptBytes: number): Checksum {
+  return overwritten(replica, block, { from: keptBytes, to: validBytes(block, replica.lengthBytes) }, front => front)
+}
+
+/**
+ * What a block's checksum becomes when a range within or across the end of its bytes is replaced; the bytes are checked as
+ * they are, so that rot in those that stay never gets a valid checksum. Each is gone over once.
+ * @param middle continues the checksum of the bytes in front of the range with that of the new ones
+ * @throws DfsError 'corrupt', DiskError
+ */
+export function overwritten(
+  replica: Extended, block: number, { from, to }: { from: number, to: number }, middle: (front: Checksum) => Checksum,
+): Checksum {
+  const old = blockNow(replica, block)
+  const front = from === 0 ? 0 as Checksum : checksumOf(old.subarray(0, from))
+  const behind = old.subarray(to)
+  const rest = checksumOf(behind)
+  const expected = combine(checksumOf(old.subarray(from, to), front), rest, behind.length)
+  if (old.length < validBytes(block, replica.lengthBytes) || expected !== replica.table.get(block)) {
+    throw corrupt(replica.chunk, block)
+  }
+  return combine(middle(front), rest, behind.length)
 }
 
 /** Makes table entries of what the data file holds, for blocks of which only it can be right. */

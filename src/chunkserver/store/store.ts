@@ -28,8 +28,8 @@ export interface StoreOptions {
 const OPEN_REPLICAS_MAX = 1_024
 const IDLE_MS = 5_000
 /** Replicas made clean in one step, and at the same time. */
-const CLEANED_PER_STEP = 64
-const CLEANED_AT_ONCE = 4
+const CLEANED_PER_STEP = 256
+const CLEANED_AT_ONCE = 8
 
 /** What the master should hear of before the next full report. */
 export type StoreChange =

@@ -1,6 +1,6 @@
 import { checksumOf, type Checksum } from '../../protocol/checksum.ts'
 import { limits } from '../../protocol/limits.ts'
-import { INLINE_BYTES_MAX, readBlockNow, type Extended } from './blocks.ts'
+import { cutShort, INLINE_BYTES_MAX, overwritten, type Extended } from './blocks.ts'
 import { blocksIn, validBytes } from './table.ts'
 
 const BLOCK = limits.blockBytes
@@ -92,11 +92,9 @@ function keepsBytes({ offsetBytes, lengthBytes }: PlacedExtent, oldLength: numbe
 
 /** The checksum of a block that keeps some of its old bytes, once these have been checked. */
 function merged(replica: Extended, extent: PlacedExtent, block: number): Checksum {
-  const old = readBlockNow(replica, block)
   const { from, to, sourceFrom } = partIn(extent, block)
-  const front = from === 0 ? 0 as Checksum : checksumOf(old.subarray(0, from))
-  const middle = extent.source.checksum(sourceFrom, sourceFrom + to - from, front)
-  return to < old.length ? checksumOf(old.subarray(to), middle) : middle
+  return overwritten(replica, block, { from, to },
+    front => extent.source.checksum(sourceFrom, sourceFrom + to - from, front))
 }
 
 /** The checksum of a block that is overwritten as a whole, or continued at the end of its bytes. */
@@ -131,7 +129,7 @@ export function resize(replica: Extended, lengthBytes: number): void {
   const block = Math.floor(lengthBytes / BLOCK)
   const left = validBytes(block, lengthBytes)
   const cut = left > 0 && lengthBytes < oldLength
-    ? checksumOf(readBlockNow(replica, block).subarray(0, left))
+    ? cutShort(replica, block, left)
     : undefined
   data.truncateNow(lengthBytes)
   if (cut !== undefined) table.set(block, cut)

@@ -54,10 +54,11 @@ class Ordeal {
 
   /** Works until the disk has crashed, or enough was done. */
   async work(steps: number): Promise<void> {
-    for (let step = 0; step < steps && !this.disk.crashed; step++) {
+    const crashed = (): boolean => this.disk.crashed
+    for (let step = 0; step < steps && !crashed(); step++) {
       const actions = Array.from({ length: 1 + this.random.below(3) }, () => this.#act())
       for (const end of await Promise.allSettled(actions)) {
-        if (end.status === 'rejected' && !this.disk.crashed) throw end.reason
+        if (end.status === 'rejected' && !crashed()) throw end.reason
       }
     }
   }
