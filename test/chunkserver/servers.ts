@@ -101,7 +101,9 @@ export class Servers {
       { role: 'client', cluster: CLUSTER })
   }
 
-  static async start(seed: number, { count = 3, timing = {} }: { count?: number, timing?: Partial<Timing> } = {}): Promise<Servers> {
+  static async start(
+    seed: number, { count = 3, timing = {} }: { count?: number, timing?: Partial<Timing> } = {},
+  ): Promise<Servers> {
     const servers = new Servers(seed, timing)
     await servers.master.listen(servers.world)
     for (let number = 1; number <= count; number++) {
