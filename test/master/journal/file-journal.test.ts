@@ -1,0 +1,172 @@
+import t from 'tap'
+import { DiskError } from '../../../src/seams/disk.ts'
+import { FileJournal } from '../../../src/master/journal/file-journal.ts'
+import { decodeRecord, encodeRecord, findRecord } from '../../../src/master/journal/record.ts'
+import { SimulatedDisk } from '../../simulation/disk.ts'
+import { SeededRandom } from '../../simulation/random.ts'
+
+const SEGMENT = 'journal/journal-0000000000000001'
+
+const makeDisk = (seed = 1): SimulatedDisk => new SimulatedDisk({ random: new SeededRandom(seed) })
+
+async function read(disk: SimulatedDisk, from = 1): Promise<{ journal: FileJournal, entries: unknown[] }> {
+  const entries: unknown[] = []
+  const journal = await FileJournal.open(disk, { from, visit: (_first, some) => { entries.push(...some) } })
+  return { journal, entries }
+}
+
+/** A journal of three records; where each begins. */
+async function threeRecords(disk: SimulatedDisk): Promise<number[]> {
+  const { journal } = await read(disk)
+  const begins: number[] = []
+  for (const word of ['one', 'two', 'three']) {
+    begins.push(journal.bytesSinceRoll + 16)
+    await journal.append([word, { word, time: 5n, bytes: Buffer.from(word) }])
+  }
+  journal.close()
+  return begins
+}
+
+t.test('entries come back in their order and as they were', async t => {
+  const disk = makeDisk()
+  await threeRecords(disk)
+  const { journal, entries } = await read(disk)
+  t.equal(journal.nextIndex, 7)
+  t.equal(entries.length, 6)
+  t.match(entries[3], { word: 'two', time: 5n })
+})
+
+t.test('a record torn at the end, at any byte, is the end; what follows is written over it', async t => {
+  const whole = makeDisk()
+  const [, , third = 0] = await threeRecords(whole)
+  const sizeBytes = whole.contents().get(SEGMENT)?.length ?? 0
+  for (let cut = third + 1; cut < sizeBytes; cut++) {
+    const disk = makeDisk(cut)
+    await threeRecords(disk)
+    disk.open(SEGMENT, 'existing').truncateNow(cut)
+    const { journal, entries } = await read(disk)
+    t.equal(entries.length, 4, `cut at ${cut}`)
+    await journal.append(['again'])
+    journal.close()
+    t.equal((await read(disk)).entries.length, 5)
+  }
+})
+
+t.test('a damaged last record looks torn, but a damaged one before it stops the start and names the place', async t => {
+  for (const record of [0, 1, 2]) {
+    const disk = makeDisk()
+    const begins = await threeRecords(disk)
+    const at = begins[record] ?? 0
+    t.ok(disk.flipBit(SEGMENT, (at + 12) * 8))
+    if (record === 2) {
+      t.equal((await read(disk)).entries.length, 4)
+    } else {
+      await t.rejects(read(disk), { code: 'journal-failed', message: new RegExp(`${SEGMENT} at ${at}: .*${begins[record + 1] ?? 0}`) })
+    }
+  }
+})
+
+t.test('damage of the length field, too, is told from the end', async t => {
+  const disk = makeDisk()
+  const [, second = 0] = await threeRecords(disk)
+  disk.flipBit(SEGMENT, second * 8 + 6)
+  await t.rejects(read(disk), { code: 'journal-failed' })
+})
+
+t.test('damage in a segment that others follow stops the start, be it in its last record or its header', async t => {
+  for (const where of ['record', 'header', 'short'] as const) {
+    const disk = makeDisk()
+    const { journal } = await read(disk)
+    await journal.append(['one'])
+    await journal.roll()
+    await journal.append(['two'])
+    journal.close()
+    t.same((await read(disk)).entries, ['one', 'two'])
+    if (where === 'record') disk.flipBit(SEGMENT, 30 * 8)
+    else if (where === 'header') disk.flipBit(SEGMENT, 3)
+    else disk.open(SEGMENT, 'existing').truncateNow(20)
+    await t.rejects(read(disk), { code: 'journal-failed', message: /later segment/ })
+  }
+})
+
+t.test('a missing segment stops the start', async t => {
+  const disk = makeDisk()
+  const { journal } = await read(disk)
+  for (const word of ['one', 'two', 'three']) {
+    await journal.append([word])
+    await journal.roll()
+  }
+  journal.close()
+  disk.remove('journal/journal-0000000000000002')
+  await t.rejects(read(disk), { code: 'journal-failed' })
+})
+
+t.test('what a checkpoint holds is forgotten by whole segments, and needed no more', async t => {
+  const disk = makeDisk()
+  const { journal } = await read(disk)
+  for (const word of ['one', 'two', 'three']) {
+    await journal.append([word])
+    await journal.roll()
+  }
+  await journal.forgetBefore(3)
+  journal.close()
+  t.equal(disk.list('journal').length, 2)
+  t.same((await read(disk, 3)).entries, ['three'])
+  await t.rejects(read(disk, 2), { code: 'journal-failed', message: /missing/ })
+  await t.rejects(read(disk, 6), { code: 'journal-failed', message: /ends with entry 3/ })
+})
+
+t.test('a segment whose making was interrupted is made again', async t => {
+  for (const bytes of [0, 5, 16]) {
+    const disk = makeDisk()
+    const { journal } = await read(disk)
+    await journal.append(['one'])
+    journal.close()
+    disk.open('journal/journal-0000000000000002', 'create').truncateNow(bytes)
+    const again = await read(disk)
+    t.same(again.entries, ['one'])
+    await again.journal.append(['two'])
+    again.journal.close()
+    t.same((await read(disk)).entries, ['one', 'two'])
+  }
+})
+
+t.test('whatever a power cut takes of an append under way, all before is there and nothing stops the start', async t => {
+  let torn = 0
+  for (let seed = 1; seed <= 60; seed++) {
+    const disk = makeDisk(seed)
+    const { journal } = await read(disk)
+    await journal.append(['synced'])
+    // Large, so that its pages may survive without each other; a crash falls before the sync.
+    disk.crashAfter(seed % 2 === 0 ? 1 : 2)
+    await journal.append([Buffer.alloc(40_000, seed), Buffer.alloc(40_000, seed)]).catch(() => { torn++ })
+    disk.powerCut()
+    const { entries } = await read(disk)
+    t.ok(entries.length === 1 || entries.length === 3)
+    t.equal(entries[0], 'synced')
+  }
+  t.equal(torn, 60)
+})
+
+t.test('after a failed append nothing is appended any more', async t => {
+  const disk = makeDisk()
+  const { journal } = await read(disk)
+  disk.fault = new DiskError('EIO', 'no')
+  await t.rejects(journal.append(['a']), { code: 'journal-failed', message: /journal-0000000000000001/ })
+  disk.fault = undefined
+  await t.rejects(journal.append(['b']), { code: 'journal-failed' })
+})
+
+t.test('a record is found behind garbage, and not within itself', async t => {
+  const record = Buffer.concat(encodeRecord(1, [Buffer.concat(encodeRecord(2, ['inner'])).toString('latin1')]))
+  const segment = Buffer.concat([Buffer.alloc(100, 7), record])
+  t.equal(findRecord(segment, 0), 100)
+  t.equal(decodeRecord(segment, 100)?.firstIndex, 1)
+  t.equal(decodeRecord(segment, 99), undefined)
+})
+
+t.test('a record as the first version wrote it can still be read', async t => {
+  const shipped = Buffer.from(
+    '000000257a67e9b10192079196a46d616b6581a161d30000000000000001d300000000000000050200ce00010000', 'hex')
+  t.same(decodeRecord(shipped, 0), { firstIndex: 7, entries: [['make', { a: 1n }, 5n, 2, 0, 65_536]], end: shipped.length })
+})
