@@ -116,12 +116,15 @@ function candidatesOf(
 
 /**
  * Nothing was ever acknowledged for the chunk: a first lease was granted, but not all of its members made their replica,
- * or all servers that ever were here are here and none of them has one.
+ * or all servers that ever were here are here and none of them has one. What a first lease before that one left on some
+ * server is of an older version and does not count.
  */
 function isNeverWritten({ table, locations, settling }: ChunkParts, chunk: ChunkId): boolean {
-  const replicas = locations.of(chunk)
-  if (replicas.length === 0) return table.chunk(chunk) !== undefined && (locations.isBlank(chunk) || settling.complete)
-  return locations.isBlank(chunk) && replicas.every(({ state }) => state === 'expected')
+  const record = table.chunk(chunk)
+  if (record === undefined) return false
+  const current = locations.of(chunk).filter(({ version }) => version >= record.version)
+  if (current.length === 0) return locations.isBlank(chunk) || settling.complete
+  return locations.isBlank(chunk) && current.every(({ state }) => state === 'expected')
 }
 
 /** A server says that it has no replica. */

@@ -47,10 +47,15 @@ export async function grant(parts: ChunkParts, chunk: ChunkId, { suspects, near 
 async function prepare(
   parts: ChunkParts, chunk: ChunkId, { avoided, near }: { avoided: ReadonlySet<ServerId>, near?: string | undefined },
 ): Promise<{ version: ChunkVersion, primary: Server, members: Server[] }> {
-  const { table, locations } = parts
+  const { table, locations, drops } = parts
   // An earlier primary that we cannot reach gets nothing acknowledged: a member that said it has no replica was fenced by
   // being asked.
-  for (const { server } of [...locations.of(chunk)]) locations.remove(chunk, server)
+  const leftovers = [...locations.of(chunk)]
+  for (const { server, version } of leftovers) {
+    locations.remove(chunk, server)
+    drops.add(server, chunk, version)
+  }
+  if (leftovers.length > 0) await drops.step()
   const members = freshServers(parts, { count: parts.config.replicas, avoided, near, taken: [] })
   const [primary] = members
   if (primary === undefined) throw new DfsError('not-enough-servers', `no chunkserver can take chunk ${chunk}`)

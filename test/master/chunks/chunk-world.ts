@@ -1,6 +1,6 @@
 import { chunkControlApi, chunkserverRegistryApi } from '../../../src/protocol/chunkserver-api.ts'
 import type { Checksum } from '../../../src/protocol/checksum.ts'
-import type { ReplicaReport } from '../../../src/protocol/chunks.ts'
+import type { ChunkLease, ReplicaReport } from '../../../src/protocol/chunks.ts'
 import { DfsError } from '../../../src/protocol/errors.ts'
 import { acceptLink, dialLink } from '../../../src/protocol/handshake.ts'
 import type { ChunkId, ChunkIndex, ChunkVersion, ClusterId, InodeId, ServerId } from '../../../src/protocol/identifiers.ts'
@@ -75,7 +75,10 @@ export class FakeChunkserver {
   freeBytes = 900 * 2 ** 30
   link: Link | undefined
   readonly #world: ChunkWorld
+  // What a process knows and its disk does not.
   readonly #promised = new Map<ChunkId, ChunkVersion>()
+  readonly #joined = new Map<ChunkId, ChunkVersion>()
+  readonly #leases = new Map<ChunkId, { version: ChunkVersion, endsAtMs: number }>()
 
   constructor(world: ChunkWorld, { id, host, rack }: { id: number, host: string, rack: string }) {
     this.#world = world
@@ -93,12 +96,16 @@ export class FakeChunkserver {
     this.link = link
     link.serve(chunkControlApi, {
       fence: ({ chunk, version }) => this.#do('fence', () => {
+        if ((this.#promised.get(chunk) ?? 0) > version) throw new DfsError('stale-replica', 'promised')
         this.#promised.set(chunk, version)
+        this.#leases.delete(chunk)
+        this.#joined.delete(chunk)
         const replica = this.replicas.get(chunk)
         if (replica === undefined) throw new DfsError('no-such-replica', 'none')
         if (replica.state === 'corrupt') throw new DfsError('corrupt', 'rot')
         if (replica.version > version) throw new DfsError('stale-replica', 'newer')
         replica.version = version
+        this.#joined.set(chunk, version)
         return { lengthBytes: 1, tableChecksum: replica.content as Checksum, state: replica.state }
       }),
       reconcile: ({ chunk, version, peers }) => this.#do('reconcile', () => {
@@ -111,15 +118,26 @@ export class FakeChunkserver {
         }
         return { failed }
       }),
-      grant: ({ chunk, version, peers, create }) => this.#do('grant', () => {
+      grant: ({ chunk, version, peers, create, leaseMs }) => this.#do('grant', () => {
+        if (create && this.replicas.has(chunk)) throw new DfsError('already-exists', 'fence it')
+        if (create && (this.#promised.get(chunk) ?? 0) >= version) throw new DfsError('stale-replica', 'promised')
+        if (!create && this.#joined.get(chunk) !== version) throw new DfsError('stale-replica', 'not fenced')
+        this.#joined.set(chunk, version)
+        this.#promised.set(chunk, version)
+        this.#leases.set(chunk, { version, endsAtMs: this.#world.clock.nowMs() + leaseMs })
         this.granted.push({ chunk, version, peers: peers.map(({ server }) => server), create })
         return {}
       }),
-      revoke: () => this.#do('revoke', () => ({})),
+      revoke: ({ chunk, version }) => this.#do('revoke', () => {
+        if ((this.#leases.get(chunk)?.version ?? Infinity) <= version) this.#leases.delete(chunk)
+        return {}
+      }),
       copy: ({ chunk, version, from }) => this.#do('copy', () => {
         const source = this.#world.server(from.server).replicas.get(chunk)
         if (source?.version !== version) throw new DfsError('stale-replica', 'another version')
         if (source.state === 'corrupt') throw new DfsError('corrupt', 'rot')
+        if ((this.#promised.get(chunk) ?? 0) > version) throw new DfsError('stale-replica', 'promised')
+        this.#joined.delete(chunk)
         this.copied.push({ chunk, from: from.server })
         this.replicas.set(chunk, { version, content: source.content, state: 'good' })
         return { lengthBytes: 1 }
@@ -142,6 +160,7 @@ export class FakeChunkserver {
   kill(): void {
     this.#world.world.network.kill(`server-${this.id}`)
     this.link = undefined
+    for (const memory of [this.#promised, this.#joined, this.#leases]) memory.clear()
   }
 
   async heartbeat(renew: { chunk: ChunkId, version: ChunkVersion }[] = [], gone: ChunkId[] = []): Promise<ChunkId[]> {
@@ -156,10 +175,19 @@ export class FakeChunkserver {
     return [...this.replicas].map(([chunk, { version, state }]) => ({ chunk, version, state, lengthBytes: 1 }))
   }
 
+  /** Whether it may order mutations of the chunk under the version. */
+  isPrimary(chunk: ChunkId, version: ChunkVersion): boolean {
+    const lease = this.#leases.get(chunk)
+    return this.link !== undefined && lease?.version === version && this.#world.clock.nowMs() < lease.endsAtMs
+  }
+
   /** Makes or changes a replica, as a mutation would. @returns whether it was let */
   apply(chunk: ChunkId, version: ChunkVersion, content: number): boolean {
-    const known = this.replicas.get(chunk)
-    if ((this.#promised.get(chunk) ?? 0) > version || (known !== undefined && known.version !== version)) return false
+    if (!this.replicas.has(chunk) && version > (this.#promised.get(chunk) ?? 0)) {
+      this.#promised.set(chunk, version)
+      this.#joined.set(chunk, version)
+    }
+    if (this.#joined.get(chunk) !== version || this.replicas.get(chunk)?.state === 'corrupt') return false
     this.replicas.set(chunk, { version, content, state: 'good' })
     return true
   }
@@ -245,8 +273,8 @@ export class ChunkWorld {
   }
 
   /** A mutation as the lease has it: acknowledged when all members took it. */
-  write({ chunk, version, replicas }: { chunk: ChunkId, version: ChunkVersion, replicas: { server: ServerId }[] }, content: number): boolean {
-    return replicas.map(({ server }) => this.server(server).apply(chunk, version, content)).every(done => done)
+  write({ chunk, version, primary, replicas }: ChunkLease, content: number): boolean {
+    return this.server(primary).isPrimary(chunk, version) && replicas.map(({ server }) => this.server(server).apply(chunk, version, content)).every(done => done)
   }
 
   /** Time passes, with heartbeats and passes of the planner. */
