@@ -56,7 +56,10 @@ export interface Totals {
  */
 export interface FileSystem {
   readonly root: InodeId
-  /** How long attributes and entries may be kept by those above, in ms. */
+  /**
+   * How long attributes and entries may be kept by those above, in ms: half of the stated bound, since what they are given
+   * may be that old already.
+   */
   readonly cacheMs: number
   lookup(parent: InodeId, name: Name, caller: Caller): Promise<Attributes>
   attributes(inode: InodeId): Promise<Attributes>
@@ -66,21 +69,27 @@ export interface FileSystem {
   link(inode: InodeId, parent: InodeId, name: Name, caller: Caller): Promise<Attributes>
   unlink(parent: InodeId, name: Name, caller: Caller): Promise<void>
   removeDirectory(parent: InodeId, name: Name, caller: Caller): Promise<void>
-  rename(from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode, caller: Caller): Promise<void>
+  rename(
+    from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode, caller: Caller,
+  ): Promise<void>
   readLink(inode: InodeId): Promise<LinkTarget>
   /** Entries in an order that stays while the directory changes, from behind `after`; no "." and "..". */
   readDirectory(inode: InodeId, after: Name | undefined, limit: number, caller: Caller): Promise<DirectoryPage>
   parentOf(directory: InodeId): Promise<InodeId>
   getXattr(inode: InodeId, name: XattrName, caller: Caller): Promise<Buffer>
   listXattrs(inode: InodeId): Promise<XattrName[]>
-  setXattr(inode: InodeId, name: XattrName, value: Uint8Array, mode: 'any' | 'create' | 'replace', caller: Caller): Promise<void>
+  setXattr(
+    inode: InodeId, name: XattrName, value: Uint8Array, mode: 'any' | 'create' | 'replace', caller: Caller,
+  ): Promise<void>
   removeXattr(inode: InodeId, name: XattrName, caller: Caller): Promise<void>
   open(inode: InodeId, options: OpenOptions, caller: Caller): Promise<OpenFile>
   /**
    * Opens the file, made first where it is missing.
    * @param mode permission bits of a new file @param exclusive fails with 'already-exists' where there is one
    */
-  create(parent: InodeId, name: Name, mode: number, options: OpenOptions & { exclusive: boolean }, caller: Caller): Promise<OpenFile>
+  create(
+    parent: InodeId, name: Name, mode: number, options: OpenOptions & { exclusive: boolean }, caller: Caller,
+  ): Promise<OpenFile>
   totals(): Promise<Totals>
 }
 
@@ -103,7 +112,9 @@ export interface OpenFile {
   sync(): Promise<void>
   truncate(sizeBytes: number): Promise<void>
   /** As fallocate(2): 'extend' grows the size, 'reserve' keeps it, 'zero' and 'punch' make zeros ('zero' may grow). */
-  allocate(kind: 'extend' | 'reserve' | 'zero' | 'zero-keep-size' | 'punch', offsetBytes: number, lengthBytes: number): Promise<void>
+  allocate(
+    kind: 'extend' | 'reserve' | 'zero' | 'zero-keep-size' | 'punch', offsetBytes: number, lengthBytes: number,
+  ): Promise<void>
   /** Next data or hole at or behind the offset. @throws DfsError 'no-data-there' */
   seek(kind: 'data' | 'hole', offsetBytes: number): Promise<number>
   /** Flushes and lets go. What it rejects with has been lost; the handle is gone all the same. */

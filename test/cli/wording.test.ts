@@ -11,7 +11,8 @@ t.test('errors read as those of other programs', t => {
 })
 
 t.test('sizes, modes and durations as people write them', t => {
-  t.same([0, 1023, 1024, 1536, 64 * 1024 ** 2, 5 * 1024 ** 4].map(sizeText), ['0 B', '1023 B', '1 KiB', '1.5 KiB', '64 MiB', '5 TiB'])
+  t.same([0, 1023, 1024, 1536, 64 * 1024 ** 2, 5 * 1024 ** 4].map(sizeText),
+    ['0 B', '1023 B', '1 KiB', '1.5 KiB', '64 MiB', '5 TiB'])
   t.equal(modeText('directory', 0o1777), 'drwxrwxrwt')
   t.equal(modeText('file', 0o4755), '-rwsr-xr-x')
   t.equal(modeText('file', 0o6644), '-rwSr-Sr--')

@@ -16,7 +16,7 @@ const { startSession, keepAlive, endSession, create, open, close } = masterApi.m
 const ATTEMPT_MS = 20_000
 const GREETING_MS = 10_000
 const GOODBYE_MS = 2_000
-/** Pause before a busy master is asked again, in ms, with up to as much again by chance. */
+/** Pause before a master that could not do it is asked again, in ms, with up to as much again by chance. */
 const BUSY_MS = 20
 
 export interface SessionOptions {
@@ -187,16 +187,20 @@ export class MasterSession {
     const untilMs = clock.nowMs() + this.#options.patienceMs
     for (;;) {
       const link = await this.#connection.link(untilMs)
+      const beganMs = clock.nowMs()
+      const deadlineMs = Math.max(1, Math.min(ATTEMPT_MS, untilMs - beganMs))
       try {
-        return await run(link, Math.max(1, Math.min(ATTEMPT_MS, untilMs - clock.nowMs())))
+        return await run(link, deadlineMs)
       } catch (error) {
         const failure = asDfsError(error)
         // A new link finds out what became of the session, and declares what is open.
         if (failure.code === 'session-expired') link.close('the session has expired')
-        if (failure.code === 'deadline-passed') link.close('no answer in time')
+        const silent = failure.code === 'deadline-passed' && clock.nowMs() - beganMs >= deadlineMs
+        if (silent) link.close('no answer in time')
         const again = failure.recovery === 'repeat the same request' || failure.code === 'session-expired'
         if (!again || clock.nowMs() >= untilMs) throw failure
-        if (isError(failure, 'busy', 'shutting-down')) await pause(clock, BUSY_MS * (1 + random.fraction()))
+        // Whoever still talks to us has said that it cannot do it now.
+        if (!link.closed) await pause(clock, BUSY_MS * (1 + random.fraction()))
       }
     }
   }

@@ -8,6 +8,8 @@ import { bytesOfPath, resolve, type LastLink, type Path, type Place } from './re
 
 const READ_BYTES = 1024 * 1024
 const LIST_PAGE = 1_024
+/** Files of one directory removed at the same time. */
+const REMOVALS_MAX = 16
 
 /** An entry of a directory, as listed. */
 export interface Listed {
@@ -206,7 +208,13 @@ export class Paths {
     }
     while (recursive) {
       const page = await this.#fileSystem.readDirectory(attributes.inode, undefined, LIST_PAGE, this.#caller)
-      for (const entry of page.entries) await this.#remove({ ...entry, parent: attributes.inode }, true)
+      const inside = page.entries.map(entry => ({ ...entry, parent: attributes.inode }))
+      const isFolder = (entry: Listed): boolean => entry.attributes.type === 'directory'
+      const files = inside.filter(entry => !isFolder(entry)).values()
+      await Promise.all(Array.from({ length: REMOVALS_MAX }, async () => {
+        for (const file of files) await this.#remove(file, true)
+      }))
+      for (const folder of inside.filter(isFolder)) await this.#remove(folder, true)
       if (page.complete) break
     }
     await this.#fileSystem.removeDirectory(parent, name, this.#caller)

@@ -132,7 +132,8 @@ t.test('O_TRUNC empties what other handles of the client have not sent yet', asy
   const { one, other, finish } = await scene(t, 7)
   const file = await finish(create(one, 'file'))
   await finish(file.write(0, Buffer.from('long text that is not sent')))
-  const again = await finish(one.create(one.root, name('file'), 0o644, { ...both, truncate: true, exclusive: false }, superuser))
+  const options = { ...both, truncate: true, exclusive: false }
+  const again = await finish(one.create(one.root, name('file'), 0o644, options, superuser))
   await finish(again.write(0, Buffer.from('new')))
   await finish(again.close())
   await finish(file.close())
@@ -174,7 +175,8 @@ t.test('two clients that append to one file lose nothing of each other', async t
   const lines = (await finish(bytesOf(await finish(other.open(file.inode, both, superuser))))).trim().split('\n')
   t.equal(lines.length, 40)
   for (const at of ['0', '1']) {
-    t.strictSame(lines.filter(line => line.startsWith(`${at}:`)), Array.from({ length: 20 }, (_, line) => `${at}:${String(line)}`))
+    t.strictSame(lines.filter(line => line.startsWith(`${at}:`)),
+      Array.from({ length: 20 }, (_, line) => `${at}:${String(line)}`), 'in order, and none twice')
   }
 })
 

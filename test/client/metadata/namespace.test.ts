@@ -44,7 +44,10 @@ const anyStep = fc.oneof(
       mode: fc.constantFrom('replace' as const, 'no-replace' as const, 'exchange' as const),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('chmod' as const), at: anyPlace, bits: fc.integer({ min: 0, max: 0o777 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('chmod' as const), at: anyPlace, bits: fc.integer({ min: 0, max: 0o777 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('look' as const), at: anyPlace }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('list' as const), parent: fc.nat(2) }) },
 )
