@@ -114,6 +114,25 @@ t.test('reconciling makes replicas equal, whatever the others hold, also where t
   }
 })
 
+t.test('what reconciling undid is done again when it is repeated', async t => {
+  const { servers, data } = await written(1)
+  const append = (v: number): Promise<CommitOutcome> =>
+    servers.finish(servers.commit(2, v, { kind: 'append' }, { data: Buffer.from('repeated'), commit: 99 }))
+  await servers.fence(2, 20)
+  await servers.grant(2, { v: 20, peers: [] })
+  await append(20)
+  // The others never heard of it, and theirs is the version that goes on.
+  await Promise.all(all.map(number => servers.fence(number, 30)))
+  await servers.reconcile(1, { v: 30, peers: all })
+  t.equal((await servers.finish(servers.read(2, { v: 30 }))).length, data.length)
+  await Promise.all(all.map(number => servers.fence(number, 40)))
+  await servers.grant(2, { v: 40, peers: all })
+  t.match(await append(40), { outcome: 'done', offsetBytes: data.length })
+  for (const number of all) {
+    t.equal((await servers.finish(servers.read(number, { v: 40, offsetBytes: data.length }))).toString(), 'repeated')
+  }
+})
+
 t.test('half a reconciliation leaves no replica that counts', async t => {
   const { servers, data } = await written(1, 2_500_000)
   await servers.drop(3, 1)

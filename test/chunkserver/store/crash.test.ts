@@ -268,7 +268,8 @@ t.test('whatever crashes at whatever call, what was synced is there, and nothing
         await ordeal.crash()
       }
     } catch (error) {
-      throw new Error(`seed ${String(seed)}: ${error instanceof Error ? String(error.stack) : String(error)}`, { cause: error })
+      const what = error instanceof Error ? String(error.stack) : String(error)
+      throw new Error(`seed ${String(seed)}: ${what}`, { cause: error })
     }
     for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += ordeal.seen[key]
   }

@@ -57,7 +57,8 @@ function storeContract(name: string, make: () => Disk): void {
     for (const round of ['before', 'after']) {
       const found = store.get(chunk)
       if (found === undefined) { t.fail('the replica is there'); return }
-      for (const [from, count] of [[0, expected.length], [3, 10], [BLOCK - 5, 2 * BLOCK], [20 * BLOCK, 5_000]] as const) {
+      const ranges = [[0, expected.length], [3, 10], [BLOCK - 5, 2 * BLOCK], [20 * BLOCK, 5_000]] as const
+      for (const [from, count] of ranges) {
         const { data, checksum } = await found.read(from, count)
         t.ok(data.equals(expected.subarray(from, from + count)), `${round}: ${String(count)} bytes at ${String(from)}`)
         t.equal(checksum, checksumOf(data))
