@@ -84,9 +84,12 @@ export const chunkserverPeerApi = defineApi('chunkserver-peer', {
 export const chunkControlApi = defineApi('chunk-control', {
   /**
    * Ends any lease of the chunk here, waits for mutations under way, and durably moves the replica to the version:
-   * mutations under older ones are refused from then on.
+   * mutations under older ones are refused from then on. `rememberedSince`: the server knows all mutations applied here
+   * under that version and later ones, so that it recognises those that are repeated.
    */
-  fence: method(240, z.object(replica), z.object({ ...replicaDigest.shape, state: z.enum(['good', 'doubtful']) })),
+  fence: method(240, z.object(replica), z.object({
+    ...replicaDigest.shape, state: z.enum(['good', 'doubtful']), rememberedSince: chunkVersion,
+  })),
 
   /** To the primary to be, after a fence: makes the peers' replicas like its own. `failed` could not be. */
   reconcile: method(241, z.object({ ...replica, peers: z.array(serverAddress).max(limits.replicasMax) }),

@@ -45,7 +45,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       const making = client.fileSystem.make(client.fileSystem.root, bytesOfText(host) as Name, { type: 'directory', mode: 0o755 }, superuser)
       const { inode } = await world.finish(making, { stepsMax: 10_000, what: 'making a directory' })
       workloads.push(new Workload({
-        fileSystem: client.fileSystem, random: world.random.fork(), directory: inode, label: host, closed,
+        fileSystem: client.fileSystem, clock: world.clock, random: world.random.fork(), directory: inode, label: host, closed,
       }))
     }
     // 1. Hurt.
@@ -66,11 +66,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       operations: workloads.reduce((sum, workload) => sum + workload.operations, 0),
     }
   } catch (error) {
-    const doing = workloads.map(workload => `  ${workload.doing}`)
+    const doing = workloads.flatMap(workload => workload.latest.map(each => `  ${each}`))
     throw new assert.AssertionError({
       message: [
         `seed ${String(seed)}, event ${String(world.steps)}, ${world.clock.nowMs().toFixed(0)} ms: ${String(error)}`,
-        'clients were', ...doing, 'faults were', ...faults.done.slice(-12).map(each => `  ${each}`),
+        'clients were', ...doing, 'faults were', ...faults.done.slice(-30).map(each => `  ${each}`),
         error instanceof Error ? error.stack ?? '' : '',
       ].join('\n'),
     })

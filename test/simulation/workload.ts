@@ -3,6 +3,7 @@ import { superuser } from '../../src/protocol/attributes.ts'
 import type { InodeId } from '../../src/protocol/identifiers.ts'
 import type { Name } from '../../src/protocol/names.ts'
 import type { FileSystem, OpenFile } from '../../src/client/file-system.ts'
+import { pause, type Clock } from '../../src/seams/clock.ts'
 import { ModelFile } from './model.ts'
 import type { SeededRandom } from './random.ts'
 
@@ -10,6 +11,12 @@ import type { SeededRandom } from './random.ts'
 const WRITE_BYTES_MAX = 300_000
 const FILE_BYTES_MAX = 900_000
 const FILES_MAX = 5
+
+/** Operations that the message of a failed run tells of. */
+const LATEST_MAX = 60
+
+/** Between two operations, in ms: long enough that faults fall between and into them. */
+const THINK_MS_MAX = 250
 
 interface Held {
   name: Name
@@ -27,6 +34,7 @@ export type ClosedFiles = Map<string, { directory: InodeId, name: Name, contents
  */
 export class Workload {
   readonly #fileSystem: FileSystem
+  readonly #clock: Clock
   readonly #random: SeededRandom
   readonly #directory: InodeId
   readonly #label: string
@@ -34,21 +42,32 @@ export class Workload {
   readonly #files: Held[] = []
   #nextName = 1
   operations = 0
-  /** The latest operation, for the message of a run that fails. */
-  doing = 'nothing'
+  /** The latest operations, for the message of a run that fails. */
+  readonly latest: string[] = []
 
   constructor(parts: {
-    fileSystem: FileSystem, random: SeededRandom, directory: InodeId, label: string, closed: ClosedFiles,
+    fileSystem: FileSystem, clock: Clock, random: SeededRandom, directory: InodeId, label: string, closed: ClosedFiles,
   }) {
     this.#fileSystem = parts.fileSystem
+    this.#clock = parts.clock
     this.#random = parts.random
     this.#directory = parts.directory
     this.#label = parts.label
     this.#closed = parts.closed
   }
 
+  get doing(): string {
+    return this.latest.at(-1) ?? 'nothing'
+  }
+
+  set doing(operation: string) {
+    this.latest.push(`${this.#clock.nowMs().toFixed(0)} ms: ${operation}`)
+    if (this.latest.length > LATEST_MAX) this.latest.shift()
+  }
+
   async run(operations: number): Promise<void> {
     for (let done = 0; done < operations; done++) {
+      await pause(this.#clock, this.#random.below(THINK_MS_MAX))
       await this.#step()
       this.operations++
     }

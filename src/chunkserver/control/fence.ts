@@ -4,7 +4,7 @@ import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
 import { isUnfinished } from './patch.ts'
 
-export type FenceReply = ReplicaDigest & { state: 'good' | 'doubtful' }
+export type FenceReply = ReplicaDigest & { state: 'good' | 'doubtful', rememberedSince: ChunkVersion }
 
 /**
  * Moves the replica to a version, durably: afterwards no mutation of an older one can be applied here.
@@ -34,7 +34,11 @@ export async function fence(
     await health.watch(() => replica.fence(version))
     // 4. A member of the version from now on, if the master says so; a later fence that waits already makes it one of its.
     if (chunk.promised === version) chunk.beginOrder(version)
-    return { ...replica.digest(), state: replica.state === 'doubtful' ? 'doubtful' : 'good' }
+    return {
+      ...replica.digest(),
+      state: replica.state === 'doubtful' ? 'doubtful' : 'good',
+      rememberedSince: chunk.rememberedSince ?? version,
+    }
   })
 }
 

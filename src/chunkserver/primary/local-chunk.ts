@@ -12,6 +12,8 @@ export class LocalChunk {
   readonly recent = new RecentCommits()
   /** Mutations under older versions are refused. */
   promised = 0 as ChunkVersion
+  /** The first version whose mutations are all in `recent`, as far as they can still be repeated. */
+  rememberedSince: ChunkVersion | undefined
   lease: Lease | undefined
   usedAtMs: number
   #order: { version: ChunkVersion, inOrder: InOrder } | undefined
@@ -49,6 +51,7 @@ export class LocalChunk {
 
   beginOrder(version: ChunkVersion): void {
     this.promised = Math.max(this.promised, version) as ChunkVersion
+    this.rememberedSince ??= version
     this.#order = { version, inOrder: new InOrder({ clock: this.#clock, waitMs: this.#waitMs }) }
   }
 

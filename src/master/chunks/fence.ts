@@ -7,7 +7,10 @@ import type { ChunkParts } from './parts.ts'
 
 /** What a server said to a fence. 'silent': it may have done it or not. */
 export type Fenced =
-  | { outcome: 'fenced', server: Server, lengthBytes: number, tableChecksum: Checksum, state: 'good' | 'doubtful' }
+  | {
+    outcome: 'fenced', server: Server, lengthBytes: number, tableChecksum: Checksum, state: 'good' | 'doubtful'
+    rememberedSince: ChunkVersion
+  }
   | { outcome: 'no replica', server: Server }
   | { outcome: 'silent', server: Server }
 

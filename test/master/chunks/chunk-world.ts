@@ -106,7 +106,9 @@ export class FakeChunkserver {
         if (replica.version > version) throw new DfsError('stale-replica', 'newer')
         replica.version = version
         this.#joined.set(chunk, version)
-        return { lengthBytes: 1, tableChecksum: replica.content as Checksum, state: replica.state }
+        return {
+          lengthBytes: 1, tableChecksum: replica.content as Checksum, state: replica.state, rememberedSince: 0 as ChunkVersion,
+        }
       }),
       reconcile: ({ chunk, version, peers }) => this.#do('reconcile', () => {
         const failed: ServerId[] = []
