@@ -5,7 +5,7 @@ import { alice, bob, fixture, nameOf, root, type Fixture } from '../core-fixture
 
 const move = (
   f: Fixture, from: [InodeId, string], to: [InodeId, string],
-  { mode = 'replace' as 'replace' | 'no-replace' | 'exchange', caller = root as Caller } = {},
+  { mode = 'replace', caller = root }: { mode?: 'replace' | 'no-replace' | 'exchange', caller?: Caller } = {},
 ): Promise<unknown> => f.do('rename', {
   from: { parent: from[0], name: nameOf(from[1]) }, to: { parent: to[0], name: nameOf(to[1]) }, mode, caller,
 })

@@ -7,7 +7,7 @@ import { alice, bob, fixture, root, type Fixture } from '../core-fixture.ts'
 
 const set = (
   f: Fixture, inode: InodeId, name: string, value: string,
-  { mode = 'any' as 'any' | 'create' | 'replace', caller = root as Caller } = {},
+  { mode = 'any', caller = root }: { mode?: 'any' | 'create' | 'replace', caller?: Caller } = {},
 ): Promise<unknown> => f.do('setXattr', { inode, name: name as XattrName, value: Buffer.from(value), mode, caller })
 
 const get = (f: Fixture, inode: InodeId, name: string, caller: Caller = root): string =>
