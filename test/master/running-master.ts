@@ -105,7 +105,7 @@ export class Client {
 
   async call<Name extends keyof Methods>(name: Name, request: RequestOf<Methods[Name]>): Promise<ReplyOf<Methods[Name]>> {
     const { reply } = await this.link.call(masterApi.methods[name], request, { deadlineMs: 20_000 })
-    return reply as ReplyOf<Methods[Name]>
+    return reply
   }
 }
 
