@@ -58,7 +58,7 @@ export class MemoryFileSystem implements FileSystem {
     return attempt(() => ({ ...this.node(inode).attributes }))
   }
 
-  setAttributes(inode: InodeId, changes: AttributeChanges, _caller: Caller): Promise<Attributes> {
+  setAttributes(inode: InodeId, changes: AttributeChanges): Promise<Attributes> {
     return attempt(() => {
       const node = this.node(inode)
       if (changes.sizeBytes !== undefined) this.resize(node, changes.sizeBytes)
@@ -120,7 +120,7 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   rename(
-    from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode, _caller: Caller,
+    from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode,
   ): Promise<void> {
     return attempt(() => {
       const moved = this.#entry(from.parent, from.name)

@@ -91,7 +91,7 @@ async function connectedInTime(connecting: Promise<Connected>, masters: string, 
   try {
     return await Promise.race([connecting, late])
   } catch (error) {
-    if (isError(error, 'unreachable')) throw new MountError(`no master answers at ${masters}: ${error.message}`)
+    if (isError(error, 'unreachable')) throw new MountError(`cannot mount ${masters}: ${error.message}`)
     throw error
   }
 }

@@ -202,7 +202,7 @@ export class Bridge {
 
   /** A change of the file system on behalf of the caller. */
   #change(cb: (error: Fuse.Result) => void, run: (who: Caller) => Promise<void>): void {
-    answer<void>(error => { cb(error) }, () => {
+    answer(error => { cb(error) }, () => {
       this.#refuseReadOnly()
       return run(this.#parts.caller())
     })

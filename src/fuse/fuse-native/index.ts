@@ -67,7 +67,9 @@ export async function mountThroughFuseNative(
     }),
     flush,
     unmount: async how => {
-      const done = await new Promise<boolean>(resolve => { fuse.unmount(error => { resolve(error === null || error === undefined) }) })
+      const done = await new Promise<boolean>(resolve => {
+        fuse.unmount((error?: Error | null) => { resolve(error === null || error === undefined) })
+      })
       if (done) isEnded()
       if (done || how === 'idle') return done
       const forced = await unmount(mountPoint, 'lazy')

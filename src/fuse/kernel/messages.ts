@@ -45,7 +45,7 @@ export const SetattrValid = {
   atimeNow: 1 << 7, mtimeNow: 1 << 8, killSuidgid: 1 << 11,
 } as const
 
-export const OpenOutFlag = { directIo: 1 << 0, keepCache: 1 << 1 } as const
+export const OpenOutFlag = { directIo: 1 << 0, keepCache: 1 << 1, noFlush: 1 << 5 } as const
 export const OpenInFlag = { killSuidgid: 1 << 0 } as const
 export const WriteFlag = { killSuidgid: 1 << 2 } as const
 

@@ -26,7 +26,8 @@ export function openDevice(): Device {
     switch (codeOf(error)) {
       case 'ENOENT':
       case 'ENODEV':
-      case 'ENXIO': throw new MountError('there is no /dev/fuse: load the fuse module (modprobe fuse), or give the container the device')
+      case 'ENXIO': throw new MountError(
+        'there is no /dev/fuse: load the fuse module (modprobe fuse), or give the container the device')
       case 'EACCES':
       case 'EPERM': throw new MountError('not allowed to open /dev/fuse: only root may mount this way')
       default: throw error

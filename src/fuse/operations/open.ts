@@ -25,8 +25,11 @@ export function openHandle(
   const { write: writable, append } = openOptionsOf(flags)
   const number = mount.handles.add({ kind: 'file', inode: file.inode, file, writable, capabilitiesChecked: isNew })
   const pages = mount.cache.opened(file.attributes, { writable })
+  let how = pages === 'keep' ? OpenOutFlag.keepCache : 0
   // The kernel would cache appended bytes where it believes the end to be, and another mount may have moved it.
-  const how = writable && append ? OpenOutFlag.directIo : pages === 'keep' ? OpenOutFlag.keepCache : 0
+  if (writable && append) how = OpenOutFlag.directIo
+  // Who only reads has nothing to hand over: close(2) need not ask.
+  if (!writable) how |= OpenOutFlag.noFlush
   return {
     answer: openOut.encode({ fh: number, openFlags: how }),
     takeBack: () => {

@@ -20,7 +20,7 @@ process.exit(await runMountCommand({
   clock: systemClock,
   logAt: () => ({ debug() {}, info() {}, warn: complain, error: complain }),
   connect: async ({ masters }) => {
-    if (masters[0] === 'nobody:1') throw new DfsError('unreachable', 'connection refused')
+    if (masters[0] === 'nobody:1') throw new DfsError('unreachable', 'no master answers: connection refused')
     const fileSystem = new MemoryFileSystem()
     await fileSystem.make(fileSystem.root, 'sub' as Name, { type: 'directory', mode: 0o755 }, superuser)
     writeFileSync(note, `${String(process.pid)}\n`)

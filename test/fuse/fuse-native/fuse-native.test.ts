@@ -1,4 +1,6 @@
-import { link, mkdir, open, readdir, readFile, rename, rmdir, stat, symlink, readlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  link, mkdir, open, readdir, readFile, readlink, rename, rmdir, stat, symlink, truncate, unlink, utimes, writeFile,
+} from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import t from 'tap'

@@ -76,7 +76,9 @@ if (skip !== undefined) {
 
   await t.test('two mounts that append to one log lose nothing', async t => {
     const handles = await Promise.all([open(path.join(one, 'log'), 'a'), open(path.join(other, 'log'), 'a')])
-    for (let line = 0; line < 50; line++) await Promise.all(handles.map((handle, who) => handle.write(`${String(who)}:${String(line)}\n`)))
+    for (let line = 0; line < 50; line++) {
+      await Promise.all(handles.map((handle, who) => handle.write(`${String(who)}:${String(line)}\n`)))
+    }
     await Promise.all(handles.map(handle => handle.close()))
     const lines = (await readFile(path.join(one, 'log'), 'utf8')).trim().split('\n')
     t.equal(new Set(lines).size, 100)

@@ -28,7 +28,7 @@ export interface Mounted {
   directories: string[]
   process: ChildProcess
   /** What the server logged at warn and above. */
-  complaints(): string
+  complaints: () => string
 }
 
 /**

@@ -35,7 +35,9 @@ if (skip !== undefined) {
   })
 
   await t.test('a write by another than root takes set-id away', async t => {
-    for (const [script, name] of [['echo x >> program', 'write'], ['truncate -s 3 program', 'truncate'], [': > program', 'open']] as const) {
+    for (const [script, name] of [
+      ['echo x >> program', 'write'], ['truncate -s 3 program', 'truncate'], [': > program', 'open'],
+    ] as const) {
       await writeFile(at('open/program'), 'some bytes')
       await chmod(at('open/program'), 0o6777)
       t.match(await asNobody(script), { status: 0, errors: '' })
