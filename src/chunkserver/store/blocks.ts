@@ -74,8 +74,8 @@ export function cutShort(replica: Extended, block: number, keptBytes: number): C
 }
 
 /**
- * What a block's checksum becomes when a range within or across the end of its bytes is replaced; the bytes are checked as
- * they are, so that rot in those that stay never gets a valid checksum. Each is gone over once.
+ * What a block's checksum becomes when a range within or across the end of its bytes is replaced. The old bytes are
+ * checked, so that rot in those that stay never gets a valid checksum. Each is gone over once.
  * @param middle continues the checksum of the bytes in front of the range with that of the new ones
  * @throws DfsError 'corrupt', DiskError
  */
@@ -95,7 +95,8 @@ export function overwritten(
 
 /** Makes table entries of what the data file holds, for blocks of which only it can be right. */
 export async function recompute(
-  { data, table, lengthBytes }: { data: DiskFile, table: Table, lengthBytes: number }, fromBlock: number, toBlock: number,
+  { data, table, lengthBytes }: { data: DiskFile, table: Table, lengthBytes: number },
+  fromBlock: number, toBlock: number,
 ): Promise<void> {
   const endByte = Math.min(toBlock * BLOCK, lengthBytes)
   for (let at = fromBlock * BLOCK; at < endByte; at += PIECE) {

@@ -2,8 +2,8 @@ import { checksumOf, type Checksum } from '../../protocol/checksum.ts'
 import { limits } from '../../protocol/limits.ts'
 
 /**
- * Checksums of joined bytes from the checksums of their parts, as in zlib's crc32_combine: appending n bytes multiplies the
- * checksum by x^8n modulo the polynomial. Polynomials are 32-bit numbers with the highest power in the lowest bit.
+ * Checksums of joined bytes from the checksums of their parts, as in zlib's crc32_combine: appending n bytes multiplies
+ * the checksum by x^8n modulo the polynomial. Polynomials are 32-bit numbers with the highest power in the lowest bit.
  */
 const POLYNOMIAL = 0xedb88320
 const ONE = 0x80000000

@@ -23,7 +23,10 @@ export class ReplicaCopy {
     return this.#replica.lengthBytes
   }
 
-  /** Writes bytes that were checked on arrival; several calls may be under way. @param known as in {@link Replica.apply} */
+  /**
+   * Writes bytes that were checked on arrival; several calls may be under way.
+   * @param known as in {@link Replica.apply}
+   */
   write(offsetBytes: number, data: Uint8Array, known?: readonly Checksum[]): Promise<void> {
     const extents = [{ offsetBytes, lengthBytes: data.length }]
     return this.#replica.apply({ kind: 'write', extents }, [data], known)

@@ -16,7 +16,7 @@ const at = {
 const BOOT_BYTES_MAX = at.checksum - at.boot
 const states = ['good', 'doubtful', 'corrupt'] as const
 
-/** What a replica's metadata file says beside the checksums. It fits a sector, so a power cut leaves the old or the new. */
+/** What a replica's metadata file says beside the checksums. It fits a sector: old or new after a power cut. */
 export interface Header {
   chunk: ChunkId
   version: ChunkVersion

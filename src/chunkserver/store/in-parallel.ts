@@ -1,4 +1,4 @@
-/** Works through all items, at most so many at a time. Rejects with the first error once the work under way has ended. */
+/** Works through all items, at most so many at a time. Rejects with an error once the work under way has ended. */
 export async function inParallel<Item>(
   items: Iterable<Item>, atOnce: number, work: (item: Item) => Promise<void>,
 ): Promise<void> {

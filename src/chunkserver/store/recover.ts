@@ -9,8 +9,9 @@ import { blocksIn, Table } from './table.ts'
  * Makes data and table of a replica agree that was left dirty, and returns its new header, which stays dirty.
  *
  * After a crash of the process the operating system still has every write, so that only the mutation under way can have
- * left blocks without their checksums: those are taken as they are, and whatever else does not match is rot. After a power
- * cut any page written since the last sync may be old or new: the whole table is made anew, and the replica is doubtful.
+ * left blocks without their checksums: those are taken as they are, and whatever else does not match is rot. After a
+ * power cut any page written since the last sync may be old or new: the whole table is made anew, and the replica is
+ * doubtful.
  * Either way this can be broken off and done again.
  */
 export async function recover(disk: Disk, names: ReplicaNames, header: Header): Promise<Header> {

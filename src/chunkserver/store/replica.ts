@@ -9,6 +9,7 @@ import type { Clock } from '../../seams/clock.ts'
 import type { Disk } from '../../seams/disk.ts'
 import type { Log } from '../../seams/log.ts'
 import { readVerified, recompute, type Extended, type VerifiedBytes } from './blocks.ts'
+import { bytesTouched, checkFits, type Change } from './change.ts'
 import { storeError, withStoreErrors } from './fault.ts'
 import type { FolderSyncs } from './folder-syncs.ts'
 import { Gate } from './gate.ts'
@@ -40,13 +41,6 @@ export interface Durability {
   names: boolean
   /** No power cut can bring back a header that says 'clean'. */
   dirty: boolean
-}
-
-interface Change {
-  lengthBytes: number | undefined
-  extents: readonly Extent[]
-  data: readonly Uint8Array[]
-  known: readonly Checksum[] | undefined
 }
 
 /**
@@ -99,8 +93,9 @@ export class Replica {
   }
 
   /**
-   * 'doubtful' after a power cut: it may lack what was not synced, until it is {@link accept}ed. 'corrupt' for ever: bytes do
-   * not match their checksums, or the disk could not keep them; it takes no changes, and serves the blocks that do match.
+   * 'doubtful' after a power cut: it may lack what was not synced, until it is {@link accept}ed. 'corrupt' for ever:
+   * bytes do not match their checksums, or the disk could not keep them; it takes no changes, and serves the blocks
+   * that do match.
    */
   get state(): ReplicaReport['state'] {
     return this.#state
@@ -116,11 +111,11 @@ export class Replica {
   }
 
   /**
-   * Applies a change. Afterwards reads see it, and a process crash does not undo it; a power cut may until {@link sync}.
+   * Applies a change. Afterwards reads see it, and a process crash does not undo it; a power cut may until a sync.
    * A change that fails leaves the replica as it was before, but for the bytes it was to write, and refuses all others
    * until the next fence; where even that cannot be had, it is corrupt.
-   * @param data the bytes of all extents, one behind the other, in any number of buffers; must not change until this ends
-   * @param known checksums of the whole 64 KiB pieces of `data`, from its start (see checksumInPieces); they are trusted
+   * @param data the bytes of all extents, one behind the other, in any number of buffers; not to be changed meanwhile
+   * @param known checksums of the whole 64 KiB pieces of `data`, from its start (see checksumInPieces), to be trusted
    * @throws DfsError 'corrupt', 'invalid' (it does not fit the chunk, or there are too few bytes or too many)
    */
   apply(mutation: PlacedMutation, data: readonly Uint8Array[], known?: readonly Checksum[]): Promise<void> {
@@ -169,7 +164,7 @@ export class Replica {
   }
 
   /**
-   * Moves to a version, durably, and takes changes again if one had failed. The caller has seen to it that none is under way.
+   * Moves to a version, durably, and takes changes again if one had failed. The caller sees to it that none is running.
    * @throws DfsError 'stale-replica' it is at a newer version, 'corrupt'
    */
   async fence(version: ChunkVersion): Promise<void> {
@@ -251,7 +246,7 @@ export class Replica {
       this.#refuseIfCorrupt()
       if (this.#refusal !== undefined) throw this.#refusal
       const data = new Pieces(change.data)
-      this.#check(change, data)
+      checkFits(change, { givenBytes: data.lengthBytes, chunkSizeBytes: this.origin.chunkSizeBytes })
       this.#changing = true
       try {
         // 1. Once, before the first change: the disk knows that data and table may disagree from now on.
@@ -259,7 +254,7 @@ export class Replica {
         // 2. Which bytes may disagree after a crash of this process. A lease that brings changes was given in
         //    knowledge of any doubt.
         if (accepts) this.accept()
-        this.#pending = this.#bytesTouched(change)
+        this.#pending = bytesTouched(change, this.#lengthBytes)
         this.#writeHeader(files)
         // 3. The bytes, then their checksums.
         await this.#writeOrUndo(files, change, data)
@@ -311,7 +306,8 @@ export class Replica {
     for (const extent of extents) {
       await writeExtent(this.#extended(files), { ...extent, source, sourceFrom, known })
       sourceFrom += extent.lengthBytes
-      if (extent.lengthBytes > 0) this.#lengthBytes = Math.max(this.#lengthBytes, extent.offsetBytes + extent.lengthBytes)
+      if (extent.lengthBytes === 0) continue
+      this.#lengthBytes = Math.max(this.#lengthBytes, extent.offsetBytes + extent.lengthBytes)
     }
   }
 
@@ -332,32 +328,6 @@ export class Replica {
     } catch (error) {
       this.#markCorrupt(files, error)
     }
-  }
-
-  #check({ lengthBytes, extents }: Change, data: Pieces): void {
-    const end = extents.reduce((most, extent) => Math.max(most, extent.offsetBytes + extent.lengthBytes), lengthBytes ?? 0)
-    const sum = extents.reduce((total, extent) => total + extent.lengthBytes, 0)
-    if (end > this.origin.chunkSizeBytes) {
-      throw new DfsError('invalid', `a change up to byte ${end} does not fit chunk ${this.chunk}`)
-    }
-    if (sum !== data.lengthBytes) {
-      throw new DfsError('invalid', `chunk ${this.chunk}: extents of ${sum} bytes come with ${data.lengthBytes}`)
-    }
-  }
-
-  /** The range in which a change may alter bytes or, where the replica grows, the meaning of a block's checksum. */
-  #bytesTouched({ lengthBytes = this.#lengthBytes, extents }: Change): { from: number, to: number } {
-    let from = Math.min(this.#lengthBytes, lengthBytes)
-    let to = Math.max(this.#lengthBytes, lengthBytes)
-    if (from === to && extents.length > 0) {
-      from = Infinity
-      to = 0
-    }
-    for (const extent of extents) {
-      from = Math.min(from, extent.offsetBytes, this.#lengthBytes)
-      to = Math.max(to, extent.offsetBytes + extent.lengthBytes)
-    }
-    return { from, to }
   }
 
   // Files and header

@@ -12,12 +12,15 @@ import { recover } from './recover.ts'
 /** Folder syncs, and replicas made right, at the same time. */
 const AT_ONCE = 8
 
+/** Whatever else lies there, a lost+found perhaps, is not ours. */
+const FOLDER = /^[0-9a-f]{2}$/
+
 /** Finds all replicas, reading no more than a header of clean ones; makes dirty ones right and removes leftovers. */
 export async function scan(
   { disk, log, folders }: { disk: Disk, log: Log, folders: FolderSyncs }, found: (header: Header) => void,
 ): Promise<void> {
   const dirty: Header[] = []
-  await inParallel(disk.list(ROOT), AT_ONCE, async name => {
+  await inParallel(disk.list(ROOT).filter(name => FOLDER.test(name)), AT_ONCE, async name => {
     const folder = `${ROOT}/${name}`
     for (const header of headersIn(disk, log, folder)) {
       if (header.clean) found(header)

@@ -28,7 +28,7 @@ export function withZeros(before: Checksum, count: number): Checksum {
 export class Table {
   #bytes: Buffer
 
-  /** Reads the entries of the first `blocks`; what is missing in the file reads as 0, which no block of bytes will match. */
+  /** Reads the entries of the first `blocks`; what the file lacks reads as 0, which no block will match. */
   static readNow(meta: DiskFile, blocks: number): Table {
     const bytes = Buffer.alloc(Math.max(blocks, 1) * ENTRY_BYTES)
     if (blocks > 0) meta.readNow(bytes, HEADER_BYTES)

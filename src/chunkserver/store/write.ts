@@ -43,7 +43,7 @@ export interface PlacedExtent {
 }
 
 /**
- * Writes one extent and puts the new checksums into the table in memory. What the replica gains before it reads as zeros.
+ * Writes one extent and puts the new checksums into the table in memory. A gap in front of it reads as zeros.
  * @throws DfsError 'corrupt' a block of which only a part is overwritten is rotten: nothing was written. DiskError
  */
 export async function writeExtent(replica: Extended, extent: PlacedExtent): Promise<void> {

@@ -233,3 +233,51 @@ t.test('what does not fit the chunk, or its bytes, changes nothing', async t => 
   await replica.apply(write(0, 2), [Buffer.alloc(2)])
   t.equal(replica.lengthBytes, 2)
 })
+
+t.test('what is damaged beyond recognition is reported, and never taken for something else', async t => {
+  const disk = simulated()
+  const store = await open(disk)
+  for (const id of [1, 2, 3]) {
+    await store.create(id as ChunkId, v2, origin).apply(write(0, 10), [Buffer.alloc(10, 7)])
+  }
+  await store.close()
+  disk.remove('chunks/01/1.data')
+  disk.flipBit('chunks/02/2.meta', 8 * 20)
+  disk.open('chunks/03/3.data', 'existing').truncateNow(5)
+  const again = await open(disk)
+  await t.rejects(async () => again.get(3 as ChunkId)?.read(0, 10), { code: 'corrupt' })
+  t.strictSame([...again.reports()].map(({ chunk: id, version, state }) => ({ id, version, state })), [
+    { id: 1, version: v2, state: 'corrupt' },
+    { id: 2, version: 0, state: 'corrupt' },
+    { id: 3, version: v2, state: 'corrupt' },
+  ])
+  again.remove(2 as ChunkId)
+  t.equal((await open(disk)).size, 2)
+})
+
+t.test('a folder of another version of dfs is refused as a whole', async t => {
+  const disk = simulated()
+  const store = await open(disk)
+  store.create(chunk, v1, origin)
+  await store.close()
+  const meta = disk.open('chunks/4d/77.meta', 'existing')
+  const header = Buffer.alloc(128)
+  meta.readNow(header, 0)
+  header.writeUInt8(2, 4)
+  header.writeUInt32LE(checksumOf(header.subarray(0, 124)), 124)
+  meta.writeNow(header, 0)
+  await t.rejects(open(disk), { code: 'invalid' })
+})
+
+t.test('a change that the master led here ends doubt, and a read waits for a change under way', async t => {
+  const disk = simulated()
+  await (await open(disk)).create(chunk, v1, origin).fence(v2)
+  disk.powerCut()
+  const replica = (await open(disk)).get(chunk)
+  if (replica === undefined) { t.fail('the replica is there'); return }
+  t.equal(replica.state, 'doubtful')
+  const big = Buffer.alloc(10 * BLOCK, 3)
+  const [, { data }] = await Promise.all([replica.apply(write(0, big.length), [big]), replica.read(0, big.length)])
+  t.ok(data.equals(big))
+  t.equal(replica.state, 'good')
+})
