@@ -49,9 +49,12 @@ export async function runMountCommand({ argv, script, version, connect, clock, l
     mount = await serveMount({ source, mountPoint, options, connect, clock, log })
   } catch (error) {
     const sentence = error instanceof Error ? error.message : String(error)
-    log.error({ error }, 'not mounted')
-    if (readyFd === undefined) complain(`dfs-mount: ${sentence}\n`)
-    report.failed(sentence)
+    if (readyFd === undefined) {
+      complain(`dfs-mount: ${sentence}\n`)
+    } else {
+      log.error({ error }, 'not mounted')
+      report.failed(sentence)
+    }
     return STATUS_NOT_MOUNTED
   }
   log.info({ mountPoint: mount.mountPoint, source: source.text }, `mounted ${source.text} at ${mount.mountPoint}`)
