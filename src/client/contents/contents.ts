@@ -207,11 +207,12 @@ export class FileContents {
   /** Makes a range zeros: whole chunks become holes, the rest is written. Does not change the size: cut the range before. */
   zero(offsetBytes: number, lengthBytes: number): Promise<void> {
     return this.#gate.alone(async () => {
+      this.#tellFault()
+      // Only when they have arrived is it known where the file ends.
+      await this.#appender.flushed()
       const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
       if (offsetBytes >= endBytes) return
-      this.#tellFault()
-      await this.#appender.flushed()
-      this.#writer.drop(offsetBytes, endBytes)
+      // Not dropped: the file may have become longer by what becomes zeros now.
       await this.#send()
       // A chunk that ends with the file is whole too.
       const wholeEnd = endBytes === this.#sizeBytes

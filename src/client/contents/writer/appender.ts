@@ -5,13 +5,7 @@ import type { DataPath } from '../data-path.ts'
 import { chunkLength } from '../reader/read-chunk.ts'
 import type { WriterEvents } from './file-writer.ts'
 import { checksumOfAll, mutate } from './mutate.ts'
-import { SlabWriter, type Slab } from './slabs.ts'
-
-/** Bytes of one append; they stay together in one commit. */
-interface Append {
-  readonly parts: { slab: Slab, bytes: Buffer }[]
-  lengthBytes: number
-}
+import { SlabWriter, type Copied } from './slabs.ts'
 
 /** Appends leave together up to this many bytes. */
 const BATCH_BYTES = 1024 * 1024
@@ -27,7 +21,8 @@ export class Appender {
   readonly #events: WriterEvents
   readonly #freshSize: () => Promise<number>
   readonly #slabs: SlabWriter
-  #queue: Append[] = []
+  /** Each stays together in one commit. */
+  readonly #queue: Copied[] = []
   #queuedBytes = 0
   #unsentBytes = 0
   /** Copying may have to wait for memory, and appends must not overtake one another there. */
@@ -68,18 +63,13 @@ export class Appender {
 
   async #copy(data: Uint8Array): Promise<void> {
     for (let done = 0; done < data.length;) {
-      const append: Append = { parts: [], lengthBytes: 0 }
-      const end = Math.min(data.length, done + limits.payloadBytesMax)
-      while (done < end) {
-        const part = await this.#slabs.copy(data.subarray(done, end))
-        append.parts.push(part)
-        append.lengthBytes += part.bytes.length
-        done += part.bytes.length
-      }
+      const append = await this.#slabs.copyWhole(data.subarray(done, done + limits.payloadBytesMax))
+      const lengthBytes = append.bytes.length
+      done += lengthBytes
       this.#queue.push(append)
-      this.#unsentBytes += append.lengthBytes
+      this.#queuedBytes += lengthBytes
+      this.#unsentBytes += lengthBytes
       this.#appended++
-      this.#queuedBytes += append.lengthBytes
     }
     if (this.#queuedBytes >= BATCH_BYTES) this.hurry()
   }
@@ -108,14 +98,13 @@ export class Appender {
     while (this.#queue.length > 0) {
       await this.#path.streams.take()
       const batch = this.#take()
-      const parts = batch.flatMap(append => append.parts)
       try {
-        await this.#send(parts.map(({ bytes }) => bytes))
+        await this.#send(batch.map(({ bytes }) => bytes))
       } catch (error) {
-        for (const { slab } of parts) slab.spoilt = true
+        for (const { slab } of batch) slab.spoilt = true
         this.#events.failed(error)
       }
-      for (const { slab, bytes } of parts) {
+      for (const { slab, bytes } of batch) {
         this.#unsentBytes -= bytes.length
         this.#slabs.release(slab, bytes.length)
       }
@@ -129,12 +118,12 @@ export class Appender {
     this.#draining = false
   }
 
-  #take(): Append[] {
+  #take(): Copied[] {
     let lengthBytes = 0
     let count = 0
     for (const append of this.#queue) {
-      if (count > 0 && lengthBytes + append.lengthBytes > BATCH_BYTES) break
-      lengthBytes += append.lengthBytes
+      if (count > 0 && lengthBytes + append.bytes.length > BATCH_BYTES) break
+      lengthBytes += append.bytes.length
       count++
     }
     this.#queuedBytes -= lengthBytes

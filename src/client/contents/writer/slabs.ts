@@ -10,7 +10,7 @@ const KEPT_MAX = { small: 256, large: 64 } as const
 
 /** A piece of memory that unsent bytes are copied into, one write behind the other. */
 export interface Slab {
-  readonly kind: 'small' | 'large'
+  readonly kind: 'small' | 'large' | 'odd'
   readonly bytes: Buffer
   /** Bytes handed out, from the front. */
   used: number
@@ -31,6 +31,10 @@ export class SlabPool {
 
   /** A slab for a file that has `unsentBytes`: small files must not each hold a large one. Waits for the budget. */
   async take(neededBytes: number, unsentBytes: number): Promise<Slab> {
+    if (neededBytes > LARGE_SLAB_BYTES) {
+      await this.#budget.take(neededBytes)
+      return { kind: 'odd', bytes: Buffer.allocUnsafeSlow(neededBytes), used: 0, live: 0, spoilt: false }
+    }
     const kind = neededBytes > SMALL_SLAB_BYTES || unsentBytes >= 2 * SMALL_SLAB_BYTES ? 'large' : 'small'
     const sizeBytes = SLAB_BYTES[kind]
     await this.#budget.take(sizeBytes)
@@ -38,10 +42,18 @@ export class SlabPool {
   }
 
   giveBack(slab: Slab): void {
-    const free = this.#free[slab.kind]
-    if (!slab.spoilt && free.length < KEPT_MAX[slab.kind]) free.push(slab.bytes)
+    if (slab.kind !== 'odd' && !slab.spoilt) {
+      const free = this.#free[slab.kind]
+      if (free.length < KEPT_MAX[slab.kind]) free.push(slab.bytes)
+    }
     this.#budget.giveBack(slab.bytes.length)
   }
+}
+
+/** A copy of somebody's bytes, and the slab that it stands in. */
+export interface Copied {
+  slab: Slab
+  bytes: Buffer
 }
 
 /** The most that one call of {@link SlabWriter.copy} takes. */
@@ -58,26 +70,37 @@ export class SlabWriter {
   }
 
   /** Copies a front part of the data, or all of it; waits while the client's budget is used up. */
-  async copy(data: Uint8Array): Promise<{ slab: Slab, bytes: Buffer }> {
-    let slab = this.#current
-    if (slab === undefined || slab.used === slab.bytes.length) {
-      this.#current = undefined
-      slab = await this.#pool.take(Math.min(data.length, SLAB_BYTES_MAX), this.#liveBytes)
-      // Another writer of this file may have taken one in the meantime.
-      this.#retire()
-      this.#current = slab
-    }
-    return this.#fill(slab, data)
+  async copy(data: Uint8Array): Promise<Copied> {
+    const slab = this.#current
+    if (slab !== undefined && slab.used < slab.bytes.length) return this.#fill(slab, data)
+    return this.#fill(await this.#takeSlab(Math.min(data.length, SLAB_BYTES_MAX)), data)
+  }
+
+  /**
+   * Copies all of the data into one slab. Who cannot send a part must not hold one while waiting for room for the rest:
+   * all memory could be taken by such halves.
+   */
+  async copyWhole(data: Uint8Array): Promise<Copied> {
+    return this.copyNow(data) ?? this.#fill(await this.#takeSlab(data.length), data)
+  }
+
+  async #takeSlab(neededBytes: number): Promise<Slab> {
+    this.#current = undefined
+    const slab = await this.#pool.take(neededBytes, this.#liveBytes)
+    // Another writer of this file may have taken one in the meantime.
+    this.#retire()
+    this.#current = slab
+    return slab
   }
 
   /** As copy, without waiting; undefined when a new slab is needed for it. */
-  copyNow(data: Uint8Array): { slab: Slab, bytes: Buffer } | undefined {
+  copyNow(data: Uint8Array): Copied | undefined {
     const slab = this.#current
     if (slab === undefined || slab.bytes.length - slab.used < data.length) return undefined
     return this.#fill(slab, data)
   }
 
-  #fill(slab: Slab, data: Uint8Array): { slab: Slab, bytes: Buffer } {
+  #fill(slab: Slab, data: Uint8Array): Copied {
     const count = Math.min(data.length, slab.bytes.length - slab.used)
     const bytes = slab.bytes.subarray(slab.used, slab.used + count)
     bytes.set(count === data.length ? data : data.subarray(0, count))

@@ -7,6 +7,11 @@ export class Streams {
     this.#free = count
   }
 
+  /** How many more may start at once. */
+  get free(): number {
+    return this.#free
+  }
+
   async take(): Promise<void> {
     if (this.#free > 0) {
       this.#free--

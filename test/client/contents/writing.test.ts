@@ -1,0 +1,175 @@
+import t from 'tap'
+import { ToyCluster } from './toy-cluster.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const CHUNK_BYTES = 64 * MiB
+
+const filled = (lengthBytes: number, value: number): Buffer => Buffer.alloc(lengthBytes, value)
+
+t.test('small neighbouring writes leave as one commit', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  for (let at = 0; at < 10; at++) await cluster.finish(contents.write(at * 1000, filled(1000, at + 1)))
+  t.equal(cluster.commits.length, 0, 'nothing leaves before somebody asks')
+  await cluster.finish(contents.flush())
+  t.match(cluster.commits, [{ extents: 1, lengthBytes: 10_000 }])
+  t.same(cluster.settled.map(({ endBytes }) => endBytes), [10_000])
+})
+
+t.test('a sequential writer sends whole megabytes while it writes, pushed and not inline', async t => {
+  const cluster = await ToyCluster.start({ chunkSizeBytes: CHUNK_BYTES })
+  const contents = cluster.open()
+  for (let at = 0; at < 4 * MiB; at += 100_000) await cluster.finish(contents.write(at, filled(100_000, 1 + at % 251)))
+  await cluster.pass(50)
+  t.ok(cluster.commits.length >= 3, 'commits were made without a flush')
+  t.ok(cluster.commits.every(({ lengthBytes }) => lengthBytes % (64 * KiB) === 0), 'cut where checksum blocks end')
+  t.ok([...cluster.servers[0]?.pushes.values() ?? []].length >= 3)
+  await cluster.finish(contents.close())
+  t.equal(cluster.stored().length, 4_200_000)
+})
+
+t.test('scattered writes leave in one commit of many ranges', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  for (let at = 0; at < 100; at++) await cluster.finish(contents.write(at * 8192, filled(100, 7)))
+  await cluster.finish(contents.flush())
+  t.match(cluster.commits, [{ extents: 100, lengthBytes: 10_000 }])
+})
+
+t.test('what nobody asked for leaves within about a second, and the master hears of it', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  const writtenNs = cluster.world.clock.wallNs()
+  await cluster.finish(contents.write(0, filled(10, 1)))
+  await cluster.pass(900)
+  t.equal(cluster.commits.length, 0)
+  t.same(contents.unsent, { sizeBytes: 10, modifiedNs: writtenNs })
+  await cluster.pass(200)
+  t.equal(cluster.commits.length, 1)
+  t.same(cluster.settled, [{ endBytes: 10, modifiedNs: writtenNs }], 'with the time of the write, not of the sending')
+  t.equal(contents.unsent, undefined)
+})
+
+t.test('a later write never overtakes an earlier one to the same place', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  let release = (): void => {}
+  cluster.hold = new Promise(resolve => { release = resolve })
+  await cluster.finish(contents.write(0, filled(1000, 1)))
+  const first = contents.flush()
+  await cluster.pass(10)
+  await cluster.finish(contents.write(500, filled(1000, 2)))
+  const second = contents.flush()
+  await cluster.pass(10)
+  t.equal(cluster.path.streams.free, 9, 'the second waits for the first')
+  t.same(Buffer.concat(await cluster.finish(contents.read(0, 2000))),
+    Buffer.concat([filled(500, 1), filled(1000, 2)]), 'and is read all the same')
+  release()
+  cluster.hold = undefined
+  await cluster.finish(Promise.all([first, second]))
+  t.same(cluster.commits.map(({ lengthBytes }) => lengthBytes), [1000, 1000])
+  t.same(cluster.stored(), Buffer.concat([filled(500, 1), filled(1000, 2)]))
+})
+
+t.test('writers wait while memory for unsent bytes is used up, and go on when some is free', async t => {
+  const cluster = await ToyCluster.start({ chunkSizeBytes: CHUNK_BYTES, options: { writeBehindBytes: 4 * MiB } })
+  const contents = cluster.open()
+  let release = (): void => {}
+  cluster.hold = new Promise(resolve => { release = resolve })
+  let accepted = 0
+  const writing = (async () => {
+    for (let at = 0; at < 8; at++) {
+      await contents.write(at * MiB, filled(MiB, at + 1))
+      accepted++
+    }
+  })()
+  await cluster.pass(100)
+  t.equal(accepted, 4, 'as much as fits, and no more')
+  release()
+  cluster.hold = undefined
+  await cluster.finish(writing)
+  await cluster.finish(contents.close())
+  t.equal(cluster.stored().at(-1), 8)
+})
+
+t.test('a commit that failed is repeated under the same id with a new lease that avoids the suspects', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  cluster.commitFaults.push({ made: false, answer: 'replicas-failed' }, { made: true, answer: 'outcome-unknown' })
+  await cluster.finish(contents.write(0, filled(200_000, 5)))
+  await cluster.finish(contents.flush())
+  t.equal(new Set(cluster.commits.map(({ commit }) => commit)).size, 1)
+  t.equal(new Set(cluster.commits.map(({ version }) => version)).size, cluster.commits.length, 'each under its own version')
+  t.same(cluster.leases.map(({ suspects }) => suspects), [[], [3], [1]])
+  t.same(cluster.stored(), filled(200_000, 5))
+})
+
+t.test('an append whose answer was lost is there once', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  cluster.commitFaults.push({ made: true, answer: 'outcome-unknown' }, { made: true, answer: 'replicas-failed' })
+  await cluster.finish(contents.append(Buffer.from('one ')))
+  await cluster.finish(contents.flush())
+  await cluster.finish(contents.append(Buffer.from('two')))
+  await cluster.finish(contents.flush())
+  t.equal(cluster.stored().toString(), 'one two')
+})
+
+t.test('appends of two clients do not overwrite one another, and go on in the next chunk', async t => {
+  const cluster = await ToyCluster.start({ chunkSizeBytes: 64 * KiB })
+  const [one, other] = [cluster.open(), cluster.open()]
+  for (let round = 0; round < 20; round++) {
+    await cluster.finish(Promise.all([one.append(filled(5_000, 1)), other.append(filled(5_000, 2))]))
+    await cluster.finish(Promise.all([one.flush(), other.flush()]))
+  }
+  const all = cluster.stored()
+  t.equal(all.length, 200_000)
+  t.equal(all.filter(byte => byte === 1).length, 100_000)
+  t.equal(all.filter(byte => byte === 2).length, 100_000)
+})
+
+t.test('an append goes behind the zeros of a file that was made longer', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  await cluster.finish(contents.write(0, filled(10, 1)))
+  await cluster.finish(contents.truncate(1000, async () => cluster.setSize(1000)))
+  await cluster.finish(contents.append(filled(10, 2)))
+  await cluster.finish(contents.close())
+  t.same(cluster.stored(), Buffer.concat([filled(10, 1), filled(990, 0), filled(10, 2)]))
+})
+
+t.test('sync puts every written chunk on stable storage before it tells the master', async t => {
+  const cluster = await ToyCluster.start({ chunkSizeBytes: 64 * KiB })
+  const contents = cluster.open()
+  await cluster.finish(contents.write(60_000, filled(10_000, 1)))
+  await cluster.finish(contents.sync())
+  t.same(cluster.events, ['commit', 'commit', 'sync', 'sync', 'settle'])
+  await cluster.finish(contents.sync())
+  t.equal(cluster.events.length, 5, 'nothing new, nothing to do')
+})
+
+t.test('a write that could not be made is told once, and what was written later is not harmed', async t => {
+  const cluster = await ToyCluster.start({ options: { patienceMs: 5_000 } })
+  const contents = cluster.open()
+  cluster.leaseFaults = ['no-space']
+  await cluster.finish(contents.write(0, filled(10, 1)))
+  await t.rejects(cluster.finish(contents.flush()), { code: 'no-space' })
+  t.equal(contents.faults.count, 1)
+  await cluster.finish(contents.write(0, filled(10, 2)))
+  await cluster.finish(contents.flush())
+  t.same(cluster.stored(), filled(10, 2))
+})
+
+t.test('patience outlasts a master without enough servers, and ends', async t => {
+  const cluster = await ToyCluster.start({ options: { patienceMs: 20_000 } })
+  const contents = cluster.open()
+  cluster.leaseFaults = ['not-enough-servers', 'no-replica', 'busy']
+  await cluster.finish(contents.write(0, filled(10, 1)))
+  await cluster.finish(contents.flush())
+  t.equal(cluster.stored().length, 10)
+  cluster.leaseFaults = Array.from({ length: 1_000 }, () => 'no-replica' as const)
+  cluster.path.forgetChunks(cluster.attributes().inode)
+  await cluster.finish(contents.write(0, filled(10, 2)))
+  await t.rejects(cluster.finish(contents.flush()), { code: 'no-replica' })
+})
