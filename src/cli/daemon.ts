@@ -45,7 +45,6 @@ export async function runDaemon(name: string, log: Log, start: () => Promise<Run
     process.stderr.write(`${name}: ${asDfsError(error).message}\n`)
     process.exit(1)
   }
-  log.info({ address: running.address }, `${name} is up at ${running.address}`)
   const ended = new Promise<void>((resolve, reject) => {
     let stopping = false
     const signalled = (signal: NodeJS.Signals): void => {
@@ -58,6 +57,8 @@ export async function runDaemon(name: string, log: Log, start: () => Promise<Run
     process.on('SIGTERM', signalled)
     process.on('SIGINT', signalled)
   })
+  // Last, since whoever reads it may send a signal at once.
+  log.info({ address: running.address }, `${name} is up at ${running.address}`)
   await ended
   log.info({}, `${name} has stopped`)
   process.exit(0)

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { ChunkLease } from '../../../src/protocol/chunks.ts'
 import { ChunkWorld } from './chunk-world.ts'
 
-const SEEDS = 100
+const SEEDS = 60
 const TURNS = 60
 const SERVERS = 5
 
