@@ -22,6 +22,9 @@ export const neverWritten = 'never written'
 /** What the last round of fencing may take in all, so that a slow disk is not given up at once. */
 const LAST_CHANCE_FACTOR = 4
 
+/** Telling a replica that it counts, in ms. */
+const ACCEPT_MS = 2_000
+
 /** Shipping a whole chunk to its peers, in ms. */
 const RECONCILE_MS = 60_000
 
@@ -65,14 +68,19 @@ export async function agree(
       continue
     }
     // 4. Mutations that some had and others had not: all get what the primary has.
-    const failed = areAlike(members) ? [] : await reconcile(parts, chunk, version, primary, members)
+    //    Doubtful ones are told by that, too, that they are the truth now: until then they serve no reads.
+    const areSettled = areAlike(members) && members.every(({ state }) => state === 'good')
+    const failed = areSettled ? [] : await reconcile(parts, chunk, version, primary, members)
     if (failed.length > 0) {
       candidates = members.map(({ server }) => server).filter(({ id }) => !failed.includes(id))
       continue
     }
     // 5. The version is theirs alone.
     await table.setVersion(chunk, version)
-    if (members.some(({ state }) => state === 'doubtful')) locations.accept(chunk, version)
+    if (members.some(({ state }) => state === 'doubtful')) {
+      locations.accept(chunk, version)
+      await acceptAll(parts, chunk, version, members)
+    }
     for (const { server } of members) {
       locations.set(chunk, { server: server.id, version, lengthBytes: primary.lengthBytes, state: 'good' })
     }
@@ -155,6 +163,18 @@ function choosePrimary(
     || Number(other.server.host === near) - Number(one.server.host === near)
     || one.server.load - other.server.load
     || one.server.id - other.server.id)[0]
+}
+
+/** Until they hear that they were chosen, replicas that a power cut made doubtful refuse to be read. */
+async function acceptAll({ log }: ChunkParts, chunk: ChunkId, version: ChunkVersion, members: readonly Member[]): Promise<void> {
+  await Promise.all(members.map(async ({ server }) => {
+    try {
+      await server.link?.call(chunkControlApi.methods.accept, { chunk, version }, { deadlineMs: ACCEPT_MS })
+    } catch (error) {
+      const { code, message } = asDfsError(error)
+      log.warn({ chunk, version, server: server.id, code }, `a replica does not know that it counts: ${message}`)
+    }
+  }))
 }
 
 /** @returns the servers whose replicas could not be made like the primary's */
