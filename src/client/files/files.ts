@@ -33,8 +33,8 @@ export class Files {
     parent: InodeId, name: Name, mode: number, options: OpenOptions & { exclusive: boolean }, caller: Caller,
   ): Promise<OpenFile> {
     const { read, write, truncate = false, exclusive } = options
-    const attributes = await this.#parts.session.create({ caller, parent, name, mode, exclusive, read, write, truncate })
-    this.#parts.namespace.created(parent, name, attributes)
+    const attributes = await this.#parts.namespace.created(parent, name, () => this.#parts.session.create(
+      { caller, parent, name, mode, exclusive, read, write, truncate }))
     const wasOpen = this.#open.has(attributes.inode)
     const file = this.#joined(attributes)
     const handle = this.#handleOf(file, attributes, options, caller)
@@ -66,7 +66,8 @@ export class Files {
 
   async #openAt(inode: InodeId, options: OpenOptions, caller: Caller): Promise<{ handle: Handle, file: OpenInode }> {
     const { read, write } = options
-    const attributes = await this.#parts.namespace.opened(() => this.#parts.session.open({ inode, caller, read, write }))
+    const attributes = await this.#parts.namespace.opened(inode,
+      () => this.#parts.session.open({ inode, caller, read, write }))
     if (attributes.type !== 'file') {
       this.#parts.session.release(inode, this.#parts.session.epoch)
       throw attributes.type === 'directory'

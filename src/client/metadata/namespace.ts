@@ -1,5 +1,5 @@
 import type { Attributes, Caller } from '../../protocol/attributes.ts'
-import { DfsError } from '../../protocol/errors.ts'
+import { DfsError, isError } from '../../protocol/errors.ts'
 import type { InodeId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
 import { masterApi } from '../../protocol/master-api.ts'
@@ -14,6 +14,11 @@ const methods = masterApi.methods
 export interface Unsent {
   sizeBytes: number
   modifiedNs: bigint
+}
+
+interface Place {
+  parent: InodeId
+  name: Name
 }
 
 /** Names and attributes: asks the master, or the cache where that is allowed, and keeps the cache exact about our changes. */
@@ -40,9 +45,7 @@ export class Namespace {
       this.#cache.learnEntry(parent, name, found.inode, marks)
       return this.seen(this.#cache.learnAttributes(found, marks))
     } catch (error) {
-      if (error instanceof DfsError && error.code === 'no-such-entry') {
-        this.#cache.learnEntry(parent, name, undefined, marks)
-      }
+      if (isError(error, 'no-such-entry')) this.#cache.learnEntry(parent, name, undefined, marks)
       throw error
     }
   }
@@ -54,27 +57,30 @@ export class Namespace {
   /** From the master itself, without what is unsent here. */
   async freshAttributes(inode: InodeId): Promise<Attributes> {
     const marks = this.#cache.marks()
-    return this.#cache.learnAttributes(await this.#session.ask(methods.attributes, { inode }), marks)
+    const read = await this.#ifThere(inode, () => this.#session.ask(methods.attributes, { inode }))
+    return this.#cache.learnAttributes(read, marks)
   }
 
   /** Runs a call that opens an inode, and learns from it. */
-  async opened(open: () => Promise<Attributes>): Promise<Attributes> {
+  async opened(inode: InodeId, open: () => Promise<Attributes>): Promise<Attributes> {
     const marks = this.#cache.marks()
-    return this.#cache.learnAttributes(await open(), marks)
+    return this.#cache.learnAttributes(await this.#ifThere(inode, open), marks)
   }
 
   async setAttributes(inode: InodeId, changes: AttributeChanges, caller: Caller): Promise<Attributes> {
-    return this.seen(this.changed(await this.#session.mutate(methods.setAttributes, { caller, inode, changes }, 'harmless')))
+    return this.seen(this.changed(await this.#ifThere(inode, () =>
+      this.#session.mutate(methods.setAttributes, { caller, inode, changes }, 'harmless'))))
   }
 
   async make(parent: InodeId, name: Name, node: NewNode, caller: Caller): Promise<Attributes> {
-    const made = await this.#guess([parent], () => this.#session.mutate(methods.make, { caller, parent, name, node }))
+    const made = await this.#guess([parent], [{ parent, name }],
+      () => this.#session.mutate(methods.make, { caller, parent, name, node }))
     this.#cache.entryChanged(parent, name, made.inode)
     return this.changed(made)
   }
 
   async link(inode: InodeId, parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
-    const linked = await this.#guess([parent, inode],
+    const linked = await this.#guess([parent, inode], [{ parent, name }],
       () => this.#session.mutate(methods.link, { caller, inode, parent, name }))
     this.#cache.entryChanged(parent, name, inode)
     return this.seen(this.changed(linked))
@@ -82,12 +88,14 @@ export class Namespace {
 
   async unlink(parent: InodeId, name: Name, caller: Caller): Promise<void> {
     this.#session.sendReleases()
-    await this.#guess([parent], () => this.#session.mutate(methods.unlink, { caller, parent, name }))
+    await this.#guess([parent], [{ parent, name }],
+      () => this.#session.mutate(methods.unlink, { caller, parent, name }))
     this.#cache.entryTaken(parent, name, undefined)
   }
 
   async removeDirectory(parent: InodeId, name: Name, caller: Caller): Promise<void> {
-    await this.#guess([parent], () => this.#session.mutate(methods.removeDirectory, { caller, parent, name }))
+    await this.#guess([parent], [{ parent, name }],
+      () => this.#session.mutate(methods.removeDirectory, { caller, parent, name }))
     this.#cache.entryTaken(parent, name, undefined)
   }
 
@@ -95,7 +103,8 @@ export class Namespace {
     from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode, caller: Caller,
   ): Promise<void> {
     this.#session.sendReleases()
-    await this.#guess([from.parent, to.parent], () => this.#session.mutate(methods.rename, { caller, from, to, mode }))
+    await this.#guess([from.parent, to.parent], [from, to],
+      () => this.#session.mutate(methods.rename, { caller, from, to, mode }))
     const moved = this.#cache.entry(from.parent, from.name)
     const replaced = this.#cache.entry(to.parent, to.name)
     this.#cache.entryTaken(from.parent, from.name, undefined)
@@ -117,9 +126,9 @@ export class Namespace {
     inode: InodeId, after: Name | undefined, limit: number, caller: Caller,
   ): Promise<DirectoryPage> {
     const marks = this.#cache.marks()
-    const { entries, complete } = await this.#session.ask(methods.readDirectory, {
+    const { entries, complete } = await this.#ifThere(inode, () => this.#session.ask(methods.readDirectory, {
       inode, limit: Math.min(limit, limits.directoryPageMax), caller, ...(after === undefined ? {} : { after }),
-    })
+    }))
     return {
       complete,
       entries: entries.map(({ name, attributes }) => {
@@ -146,12 +155,12 @@ export class Namespace {
     inode: InodeId, name: XattrName, value: Uint8Array, mode: 'any' | 'create' | 'replace', caller: Caller,
   ): Promise<void> {
     const request = { caller, inode, name, value: new Uint8Array(value), mode }
-    await this.#guess([inode], () =>
+    await this.#guess([inode], [], () =>
       this.#session.mutate(methods.setXattr, request, mode === 'any' ? 'harmless' : 'wrong'))
   }
 
   async removeXattr(inode: InodeId, name: XattrName, caller: Caller): Promise<void> {
-    await this.#guess([inode], () => this.#session.mutate(methods.removeXattr, { caller, inode, name }))
+    await this.#guess([inode], [], () => this.#session.mutate(methods.removeXattr, { caller, inode, name }))
   }
 
   totals(): Promise<Totals> {
@@ -164,9 +173,9 @@ export class Namespace {
     return after
   }
 
-  /** A change of ours made the name lead there, and touched its directory. */
-  created(parent: InodeId, name: Name, after: Attributes): Attributes {
-    this.#cache.forget(parent)
+  /** Runs a call that makes a file, or finds it, and learns from it. */
+  async created(parent: InodeId, name: Name, create: () => Promise<Attributes>): Promise<Attributes> {
+    const after = await this.#guess([parent], [{ parent, name }], create)
     this.#cache.entryChanged(parent, name, after.inode)
     return this.changed(after)
   }
@@ -184,10 +193,26 @@ export class Namespace {
     }
   }
 
-  /** Runs a change; what it touches beyond its answer is forgotten, however it ends: an error may hide a success. */
-  async #guess<Value>(touched: InodeId[], run: () => Promise<Value>): Promise<Value> {
+  /** Runs a call about an inode; where that is gone, the name that led there must be asked for again. */
+  async #ifThere<Value>(inode: InodeId, run: () => Promise<Value>): Promise<Value> {
     try {
       return await run()
+    } catch (error) {
+      if (isError(error, 'stale-handle', 'no-such-entry')) this.#cache.forget(inode)
+      throw error
+    }
+  }
+
+  /**
+   * Runs a change. What it touches beyond its answer is forgotten, however it ends: an error may hide a success.
+   * An error says moreover that the names are not what we thought: what made mkdir fail must be seen by the next stat.
+   */
+  async #guess<Value>(touched: InodeId[], names: Place[], run: () => Promise<Value>): Promise<Value> {
+    try {
+      return await run()
+    } catch (error) {
+      for (const { parent, name } of names) this.#cache.forgetEntry(parent, name)
+      throw error
     } finally {
       for (const inode of touched) this.#cache.forget(inode)
     }

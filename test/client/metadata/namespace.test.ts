@@ -126,6 +126,37 @@ t.test('what others change is seen within the stated time, and not asked for bef
   t.match(await master.finish(other.lookup(ROOT_INODE, name('new'), superuser)), { type: 'file' })
 })
 
+t.test('a name that a change stumbled over is seen at once', async t => {
+  const { master, namespaces: [one, other], end } = await clients(5, 2)
+  t.teardown(end)
+  if (one === undefined || other === undefined) throw new Error('no client')
+  const missing = await master.finish(other.lookup(ROOT_INODE, name('dir'), superuser).catch(asDfsError))
+  t.match(missing, { code: 'no-such-entry' })
+  const node = { type: 'directory' as const, mode: 0o755 }
+  await master.finish(one.make(ROOT_INODE, name('dir'), node, superuser))
+  t.match(await master.finish(other.make(ROOT_INODE, name('dir'), node, superuser).catch(asDfsError)), { code: 'already-exists' })
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('dir'), superuser)), { type: 'directory' })
+  await master.finish(one.removeDirectory(ROOT_INODE, name('dir'), superuser))
+  t.match(await master.finish(other.removeDirectory(ROOT_INODE, name('dir'), superuser).catch(asDfsError)),
+    { code: 'no-such-entry' })
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('dir'), superuser).catch(asDfsError)), { code: 'no-such-entry' })
+})
+
+t.test('a name whose file was replaced by others leads to the new one as soon as the old one is missed', async t => {
+  const { master, namespaces: [one, other], end } = await clients(6, 2)
+  t.teardown(end)
+  if (one === undefined || other === undefined) throw new Error('no client')
+  const node = { type: 'file' as const, mode: 0o644 }
+  const old = await master.finish(one.make(ROOT_INODE, name('file'), node, superuser))
+  await master.finish(other.lookup(ROOT_INODE, name('file'), superuser))
+  await master.finish(one.unlink(ROOT_INODE, name('file'), superuser))
+  const fresh = await master.finish(one.make(ROOT_INODE, name('file'), node, superuser))
+  await master.pass(10)
+  t.match(await master.finish(other.setAttributes(old.inode, { mode: 0o600 }, superuser).catch(asDfsError)),
+    { code: 'stale-handle' })
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('file'), superuser)), { inode: fresh.inode })
+})
+
 t.test('the cache lets nobody through whom the master would stop', async t => {
   const { master, namespaces: [namespace], end } = await clients(3, 1)
   t.teardown(end)
