@@ -43,7 +43,7 @@ export class FileContents {
   /** Writers go together, changes of the size alone. */
   readonly #gate = new Gate()
   /** Chunks with bytes that may not be on stable storage. */
-  readonly #unsynced = new Map<ChunkIndex, ChunkId>()
+  readonly #unsynced: Map<ChunkIndex, ChunkId>
   #sizeBytes: number
   #contentVersion: number
   #faultCount = 0
@@ -61,6 +61,7 @@ export class FileContents {
     this.#sizeBytes = attributes.sizeBytes
     this.#contentVersion = attributes.contentVersion
     this.#path = data
+    this.#unsynced = data.unsyncedOf(this.#inode)
     this.#authority = authority
     this.#unsettled = new Unsettled(data.clock, (endBytes, modifiedNs) => authority.settle(endBytes, modifiedNs))
     const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data }
@@ -233,10 +234,12 @@ export class FileContents {
   /** Next data at or behind the offset, in whole chunks. @throws DfsError 'no-data-there' */
   async nextData(offsetBytes: number): Promise<number> {
     await this.flush()
-    for (let at = offsetBytes; at < this.#sizeBytes;) {
-      const index = chunkIndexAt(at, this.#chunkSizeBytes)
-      if (await this.#path.locations.get(this.#inode, index) !== undefined) return at
-      at = (index + 1) * this.#chunkSizeBytes
+    let next = chunkIndexAt(offsetBytes, this.#chunkSizeBytes)
+    while (offsetBytes < this.#sizeBytes && next * this.#chunkSizeBytes < this.#sizeBytes) {
+      const found = await this.#path.master.locate(this.#inode, next, limits.locatePageMax)
+      const start = Math.min(...found.map(({ index }) => index)) * this.#chunkSizeBytes
+      if (start < this.#sizeBytes) return Math.max(offsetBytes, start)
+      next = (next + limits.locatePageMax) as ChunkIndex
     }
     throw new DfsError('no-data-there', `there is no data at or behind ${offsetBytes}`)
   }
@@ -245,12 +248,15 @@ export class FileContents {
   async nextHole(offsetBytes: number): Promise<number> {
     await this.flush()
     if (offsetBytes >= this.#sizeBytes) throw new DfsError('no-data-there', `the file ends before ${offsetBytes}`)
-    for (let at = offsetBytes; at < this.#sizeBytes;) {
-      const index = chunkIndexAt(at, this.#chunkSizeBytes)
-      if (await this.#path.locations.get(this.#inode, index) === undefined) return at
-      at = (index + 1) * this.#chunkSizeBytes
+    let next = chunkIndexAt(offsetBytes, this.#chunkSizeBytes)
+    while (next * this.#chunkSizeBytes < this.#sizeBytes) {
+      const page = await this.#path.master.locate(this.#inode, next, limits.locatePageMax)
+      const found = new Set(page.map(({ index }) => index))
+      const end = next + limits.locatePageMax
+      while (next < end && found.has(next)) next = (next + 1) as ChunkIndex
+      if (next < end) break
     }
-    return this.#sizeBytes
+    return Math.min(this.#sizeBytes, Math.max(offsetBytes, next * this.#chunkSizeBytes))
   }
 
   /** To be called with fresh attributes at every open, and whenever newer ones come by: drops caches that are stale. */

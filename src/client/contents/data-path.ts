@@ -66,6 +66,8 @@ export class DataPath {
   readonly streams = new Streams(STREAMS)
   readonly pieces: PieceCache
   readonly #dirty = new Set<Dirty>()
+  /** Chunks that this client wrote and did not sync; who opens a file again may sync what was written before. */
+  readonly #unsynced = new LRUCache<InodeId, Map<ChunkIndex, ChunkId>>({ max: FILES_MAX })
   /** Under which contents the locations and leases of a file were learned. */
   readonly #contentVersions = new LRUCache<InodeId, number>({ max: FILES_MAX })
 
@@ -108,6 +110,16 @@ export class DataPath {
   opened(inode: InodeId, contentVersion: number): void {
     if (this.#contentVersions.get(inode) !== contentVersion) this.forgetChunks(inode)
     this.contentsAre(inode, contentVersion)
+  }
+
+  /** Chunks of a file that this client wrote, under whichever handle, and that may not be on stable storage. */
+  unsyncedOf(inode: InodeId): Map<ChunkIndex, ChunkId> {
+    let chunks = this.#unsynced.get(inode)
+    if (chunks === undefined) {
+      chunks = new Map()
+      this.#unsynced.set(inode, chunks)
+    }
+    return chunks
   }
 
   /** What is known of the file's chunks holds for these contents. */

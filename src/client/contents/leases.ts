@@ -28,6 +28,11 @@ export class Leases {
     return entry.lease ?? entry.asking ?? this.#ask(inode, index, [], undefined)
   }
 
+  /** The lease that {@link get} would give without asking the master. */
+  known(inode: InodeId, index: ChunkIndex): ChunkLease | undefined {
+    return this.#files.peek(inode)?.get(index)?.lease
+  }
+
   /** A lease under which nothing has failed yet: a later one than `failed`, without the suspects if that is possible. */
   async after(inode: InodeId, failed: ChunkLease, suspects: ServerId[]): Promise<ChunkLease> {
     const { lease, asking } = this.#entry(inode, failed.index)

@@ -197,7 +197,7 @@ export class ToyCluster implements DataMaster {
           sync: ({ chunk: id, version }) => {
             this.#leaseOf(server, id, version)
             this.events.push('sync')
-            return { reply: { outcome: 'done' } }
+            return { reply: { outcome: 'done' as const } }
           },
           read: request => this.#read(server, request),
           inspect: () => { throw new DfsError('not-supported', 'not here') },

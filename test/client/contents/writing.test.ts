@@ -149,6 +149,30 @@ t.test('sync puts every written chunk on stable storage before it tells the mast
   t.equal(cluster.events.length, 5, 'nothing new, nothing to do')
 })
 
+t.test('sync through a new handle covers what an earlier one wrote', async t => {
+  const cluster = await ToyCluster.start()
+  const before = cluster.open()
+  await cluster.finish(before.write(0, filled(10, 1)))
+  await cluster.finish(before.close())
+  t.notOk(cluster.events.includes('sync'), 'close does not sync')
+  await cluster.finish(cluster.open().sync())
+  t.equal(cluster.events.at(-1), 'sync')
+})
+
+t.test('sync of a chunk that somebody has cut off does not make a new one', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  await cluster.finish(contents.write(0, filled(10, 1)))
+  await cluster.finish(contents.flush())
+  const other = cluster.open()
+  await cluster.finish(other.truncate(0, async () => cluster.setSize(0)))
+  contents.refresh(cluster.attributes())
+  const asked = cluster.leases.length
+  await cluster.finish(contents.sync())
+  t.equal(cluster.leases.length, asked)
+  t.equal(cluster.chunks.size, 0)
+})
+
 t.test('a write that could not be made is told once, and what was written later is not harmed', async t => {
   const cluster = await ToyCluster.start({ options: { patienceMs: 5_000 } })
   const contents = cluster.open()

@@ -19,7 +19,9 @@ export async function syncChunk(path: DataPath, inode: InodeId, index: ChunkInde
   for (;;) {
     let lease: ChunkLease | undefined
     try {
-      if (failed !== undefined && await isGone(path, inode, index, written)) return
+      if (path.leases.known(inode, index)?.chunk !== written || failed !== undefined) {
+        if (await isGone(path, inode, index, written)) return
+      }
       lease = failed === undefined
         ? await path.leases.get(inode, index)
         : await path.leases.after(inode, failed.lease, failed.suspects)
