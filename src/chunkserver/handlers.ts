@@ -1,6 +1,7 @@
 import type { Handlers } from '../protocol/api.ts'
 import { chunkControlApi, chunkserverApi, chunkserverPeerApi } from '../protocol/chunkserver-api.ts'
 import { DfsError } from '../protocol/errors.ts'
+import { accept } from './control/accept.ts'
 import { copy } from './control/copy.ts'
 import { drop } from './control/drop.ts'
 import { fence } from './control/fence.ts'
@@ -59,8 +60,9 @@ export const controlHandlers: Handlers<typeof chunkControlApi.methods, Parts> = 
     return nothing
   },
   copy: async (request, _, parts) => ({ reply: await copy(parts, request) }),
-  drop: async ({ chunks }, _, parts) => {
-    await drop(parts, chunks)
+  drop: async ({ chunks }, _, parts) => ({ reply: { kept: await drop(parts, chunks) } }),
+  accept: (request, _, { store }) => {
+    accept(store, request)
     return nothing
   },
 }

@@ -19,10 +19,14 @@ export interface ReadResult {
 
 /**
  * Reads a range of a replica, verified against its checksums.
- * @throws DfsError 'no-such-replica', 'stale-replica' older than asked for, 'corrupt', 'disk-failed'
+ * @throws DfsError 'no-such-replica', 'stale-replica' older than asked for or doubtful, 'corrupt', 'disk-failed'
  */
 export async function read(store: ReplicaStore, request: ReadRequest): Promise<ReadResult> {
   const replica = atLeast(store, request.chunk, request.version)
+  // A client may still know this place from before the power cut. What was lost here others have, or the master accepts.
+  if (replica.state === 'doubtful') {
+    throw new DfsError('stale-replica', `chunk ${request.chunk} may lack its last writes here, after a power cut`)
+  }
   const { offsetBytes, lengthBytes } = request
   const { data, checksum } = await replica.read(offsetBytes, lengthBytes)
   return {

@@ -107,8 +107,12 @@ export const chunkControlApi = defineApi('chunk-control', {
   copy: method(244, z.object({ ...replica, origin: chunkOrigin, from: z.object({ server: serverId, address }) }),
     z.object({ lengthBytes: whole })),
 
-  /** Removes replicas, whatever their version up to the one given. */
-  drop: method(245, z.object({ chunks: z.array(z.object(replica)).max(limits.reportPageMax) }), nothing),
+  /** Removes replicas, whatever their version up to the one given. `kept` are newer than that. */
+  drop: method(245, z.object({ chunks: z.array(z.object(replica)).max(limits.reportPageMax) }),
+    z.object({ kept: z.array(replicaReport).max(limits.reportPageMax) })),
+
+  /** The replica is a member of that version: what a power cut took from it, if anything, is not part of the chunk. */
+  accept: method(246, z.object(replica), nothing),
 })
 
 /** What chunkservers tell the master. */

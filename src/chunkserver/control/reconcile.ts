@@ -16,8 +16,7 @@ interface ReconcileRequest {
 }
 
 /**
- * On the primary to be: makes the peers' replicas like the one here, which is the truth from now on, even where a power
- * cut had left doubts. The peers go on in src/chunkserver/control/patch.ts.
+ * On the primary to be: makes the peers' replicas like the one here. The peers go on in src/chunkserver/control/patch.ts.
  * @returns the peers that could not be made alike
  * @throws DfsError 'no-such-replica', 'stale-replica', 'corrupt'
  */
@@ -27,7 +26,6 @@ export async function reconcile(parts: Parts, request: ReconcileRequest): Promis
   if (replica.version !== request.version) {
     throw new DfsError('stale-replica', `chunk ${request.chunk} is at version ${replica.version} here, not ${request.version}`)
   }
-  replica.accept()
   const mine = replica.checksums()
   const peers = request.peers.filter(({ server }) => server !== parts.self)
   const failures = await settleAll(peers.map(peer => ({ server: peer.server, done: makeAlike(parts, peer, replica, mine) })))
@@ -42,10 +40,10 @@ async function makeAlike(parts: Parts, peer: ServerAddress, replica: Replica, mi
   // 1. What differs, by the checksums of the blocks.
   const theirs = await checksumsOf(parts, peer, replica)
   const ranges = joined(differing(replica, mine, theirs?.blocks ?? []))
+  if (ranges.length === 0 && theirs?.lengthBytes === replica.lengthBytes) return
   parts.log.info({ chunk: replica.chunk, version: replica.version, peer: peer.server, ranges: ranges.length },
-    'making a replica like its primary-to-be')
-  // 2. One patch after the other; the last one also makes the peer's replica durable and ends doubts about it. Where
-  //    nothing differs it is sent all the same, for that.
+    'a replica differs from its primary-to-be and is made like it')
+  // 2. One patch after the other; the last one also makes the peer's replica durable.
   const last = ranges.pop()
   for (const range of ranges) await sendPatch(parts, peer, replica, range, 'more follow')
   await sendPatch(parts, peer, replica, last, 'last')

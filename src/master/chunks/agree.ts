@@ -68,9 +68,7 @@ export async function agree(
       continue
     }
     // 4. Mutations that some had and others had not: all get what the primary has.
-    //    Doubtful ones are told by that, too, that they are the truth now: until then they serve no reads.
-    const areSettled = areAlike(members) && members.every(({ state }) => state === 'good')
-    const failed = areSettled ? [] : await reconcile(parts, chunk, version, primary, members)
+    const failed = areAlike(members) ? [] : await reconcile(parts, chunk, version, primary, members)
     if (failed.length > 0) {
       candidates = members.map(({ server }) => server).filter(({ id }) => !failed.includes(id))
       continue

@@ -1,5 +1,6 @@
 import { chunkControlApi } from '../../protocol/chunkserver-api.ts'
 import { asDfsError } from '../../protocol/errors.ts'
+import type { ReplicaReport } from '../../protocol/chunks.ts'
 import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
 import type { Log } from '../../seams/log.ts'
 import { bounds } from '../config.ts'
@@ -17,10 +18,16 @@ export class Drops {
   readonly #queues = new Map<ServerId, Map<ChunkId, ChunkVersion>>()
   /** What has been sent and not answered. */
   readonly #sending = new Map<ServerId, Map<ChunkId, ChunkVersion>>()
+  #kept: (server: ServerId, replicas: readonly ReplicaReport[]) => void = () => {}
 
   constructor({ servers, log }: { servers: Servers, log: Log }) {
     this.#servers = servers
     this.#log = log
+  }
+
+  /** Sets who judges replicas anew that turned out to be newer than was known when they were given up. */
+  onKept(listener: (server: ServerId, replicas: readonly ReplicaReport[]) => void): void {
+    this.#kept = listener
   }
 
   /** @param version a replica under a later one stays: it is another one, made since */
@@ -48,7 +55,7 @@ export class Drops {
 
   get count(): number {
     let count = 0
-    for (const queue of this.#queues.values()) count += queue.size
+    for (const queue of [...this.#queues.values(), ...this.#sending.values()]) count += queue.size
     return count
   }
 
@@ -67,7 +74,9 @@ export class Drops {
     for (const { chunk } of batch) queue.delete(chunk)
     this.#sending.set(id, new Map(batch.map(({ chunk, version }) => [chunk, version])))
     try {
-      await link.call(chunkControlApi.methods.drop, { chunks: batch }, { deadlineMs: DROP_MS })
+      const { reply } = await link.call(chunkControlApi.methods.drop, { chunks: batch }, { deadlineMs: DROP_MS })
+      this.#sending.delete(id)
+      this.#kept(id, reply.kept)
     } catch (error) {
       const { code, message } = asDfsError(error)
       this.#log.warn({ server: id, code }, `a chunkserver did not remove replicas, and will be asked again: ${message}`)

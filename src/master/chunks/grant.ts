@@ -47,7 +47,7 @@ export async function grant(parts: ChunkParts, chunk: ChunkId, { suspects, near 
 async function prepare(
   parts: ChunkParts, chunk: ChunkId, { avoided, near }: { avoided: ReadonlySet<ServerId>, near?: string | undefined },
 ): Promise<{ version: ChunkVersion, primary: Server, members: Server[] }> {
-  const { table, locations, drops } = parts
+  const { locations, drops } = parts
   // An earlier primary that we cannot reach gets nothing acknowledged: a member that said it has no replica was fenced by
   // being asked.
   const leftovers = [...locations.of(chunk)]
@@ -59,13 +59,21 @@ async function prepare(
   const members = freshServers(parts, { count: parts.config.replicas, avoided, near, taken: [] })
   const [primary] = members
   if (primary === undefined) throw new DfsError('not-enough-servers', `no chunkserver can take chunk ${chunk}`)
-  const version = await table.takeVersion()
-  await table.setVersion(chunk, version)
+  const version = await versionFor(parts, chunk)
   for (const member of members) {
     member.recentlyPlaced++
     locations.set(chunk, { server: member.id, version, lengthBytes: 0, state: 'expected' })
   }
   return { version, primary, members }
+}
+
+/** A version that no lease of the chunk ever had: for the very first one, that of its allocation, which spares a sync. */
+async function versionFor({ table, locations }: ChunkParts, chunk: ChunkId): Promise<ChunkVersion> {
+  const allocated = table.chunk(chunk)?.version
+  if (locations.takeFresh(chunk) && allocated !== undefined) return allocated
+  const version = await table.takeVersion()
+  await table.setVersion(chunk, version)
+  return version
 }
 
 /** @returns whether the primary accepted */

@@ -48,7 +48,7 @@ async function allocate({ table, locations, settling }: ChunkParts, { stamp, ino
   const fresh = table.nextChunk
   const { chunk } = await table.allocate(stamp, inode, index)
   // A repeated request is answered with a chunk of an earlier run of the master, of which nothing is known.
-  if (chunk >= fresh && locations.of(chunk).length === 0) locations.setBlank(chunk, true)
+  if (chunk >= fresh && locations.of(chunk).length === 0) locations.setFresh(chunk)
   return chunk
 }
 

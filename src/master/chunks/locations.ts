@@ -22,6 +22,7 @@ export class Locations {
   readonly #ofServer = new Map<ServerId, Set<ChunkId>>()
   /** Chunks of which we know that nothing was ever acknowledged. */
   readonly #blank = new Set<ChunkId>()
+  readonly #fresh = new Set<ChunkId>()
   readonly #accepted = new Map<ChunkId, ChunkVersion>()
   readonly #onChange: (chunk: ChunkId) => void
   #count = 0
@@ -87,6 +88,7 @@ export class Locations {
     const replicas = this.of(chunk)
     this.#replicas.delete(chunk)
     this.#blank.delete(chunk)
+    this.#fresh.delete(chunk)
     this.#accepted.delete(chunk)
     for (const { server } of replicas) this.#ofServer.get(server)?.delete(chunk)
     this.#count -= replicas.length
@@ -97,6 +99,17 @@ export class Locations {
   setBlank(chunk: ChunkId, blank: boolean): void {
     if (blank) this.#blank.add(chunk)
     else this.#blank.delete(chunk)
+  }
+
+  /** The chunk was just allocated: nobody has ever had a lease of it. */
+  setFresh(chunk: ChunkId): void {
+    this.#blank.add(chunk)
+    this.#fresh.add(chunk)
+  }
+
+  /** Whether nobody ever had a lease; from now on somebody may have. */
+  takeFresh(chunk: ChunkId): boolean {
+    return this.#fresh.delete(chunk)
   }
 
   isBlank(chunk: ChunkId): boolean {

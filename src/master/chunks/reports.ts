@@ -1,7 +1,7 @@
 import type { ReplicaReport } from '../../protocol/chunks.ts'
 import type { ChunkId, ServerId } from '../../protocol/identifiers.ts'
 import type { Log } from '../../seams/log.ts'
-import type { Drops } from './drops.ts'
+import { ANY_VERSION, type Drops } from './drops.ts'
 import type { Leases } from './leases.ts'
 import type { Locations } from './locations.ts'
 import type { ChunkRecord, ChunkTable } from './table.ts'
@@ -37,6 +37,7 @@ export class Reports {
     this.#leases = leases
     this.#drops = drops
     this.#log = log
+    drops.onKept((server, replicas) => { this.changed(server, replicas) })
   }
 
   /** Replicas that came or changed. */
@@ -60,7 +61,8 @@ export class Reports {
           })
           break
         case 'garbage':
-          this.#drops.add(server, chunk, version)
+          // Whatever a fence whose answer was lost has made of its version: the chunk is gone for ever.
+          this.#drops.add(server, chunk, ANY_VERSION)
           break
         case 'from the future':
           this.#warnOfFuture(server, chunk)

@@ -145,9 +145,18 @@ export class FakeChunkserver {
         return { lengthBytes: 1 }
       }),
       drop: ({ chunks }) => this.#do('drop', () => {
+        const kept: ReplicaReport[] = []
         for (const { chunk, version } of chunks) {
-          if ((this.replicas.get(chunk)?.version ?? Infinity) <= version) this.replicas.delete(chunk)
+          const replica = this.replicas.get(chunk)
+          if (replica !== undefined && replica.version > version) {
+            kept.push({ chunk, version: replica.version, lengthBytes: 1, state: replica.state })
+          } else this.replicas.delete(chunk)
         }
+        return { kept }
+      }),
+      accept: ({ chunk, version }) => this.#do('accept', () => {
+        const replica = this.replicas.get(chunk)
+        if (replica?.version === version && replica.state === 'doubtful') replica.state = 'good'
         return {}
       }),
     }, undefined)
