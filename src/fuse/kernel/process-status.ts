@@ -12,9 +12,15 @@ export function groupsOf(pid: number): number[] {
   if (pid === 0) return []
   const known = remembered.get(pid)
   if (known !== undefined) return known
-  const groups = (/^Groups:\s*(.*)$/m.exec(statusOf(pid))?.[1] ?? '').split(' ').filter(text => text !== '').map(Number)
+  const groups = parseGroups(statusOf(pid))
   remembered.set(pid, groups)
   return groups
+}
+
+/** The supplementary groups in the text of /proc/PID/status. A process may well have none. */
+export function parseGroups(status: string): number[] {
+  const line = /^Groups:(.*)$/m.exec(status)?.[1] ?? ''
+  return [...line.matchAll(/\d+/g)].map(([digits]) => Number(digits))
 }
 
 /** Whether a process only waits for us to let go of it so that it can die. */
