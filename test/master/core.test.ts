@@ -137,6 +137,7 @@ t.test('a chunk is allocated once for an index, with ids and versions never used
   t.ok(again.chunk > one.chunk && again.version > one.version)
   await t.rejects(f.core.submit('allocateChunk', { stamp: f.stamp(), inode: ROOT_INODE, index: 0 as ChunkIndex }),
     { code: 'is-a-directory' })
+  await t.rejects(allocate(2 ** 50 / 65_536), { code: 'too-large' })
 })
 
 t.test('a chunk version only rises, and that of a freed chunk is nothing to anyone', async t => {

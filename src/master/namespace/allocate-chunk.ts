@@ -1,13 +1,15 @@
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
+import { limits } from '../../protocol/limits.ts'
 import type { Decided, EntryReply, EntryRequest } from '../entries.ts'
 import type { MasterState } from '../state/index.ts'
-import { existingFile } from './permissions.ts'
+import { existingFile, refuse } from './permissions.ts'
 
 /** Gives a file the chunk of an index, or tells the one it has. The size stays: bytes have yet to be written. */
 export function allocateChunk(
   state: MasterState, { inode, index }: EntryRequest<'allocateChunk'>, decided: Decided,
 ): EntryReply<'allocateChunk'> {
   const file = existingFile(state, inode)
+  if ((index + 1) * file.chunkSizeBytes > limits.fileBytesMax) refuse('too-large', 'beyond the largest size of a file')
   const there = state.chunkAt(inode, index)
   if (there !== undefined) return { chunk: there.chunk, version: there.version, created: false }
   const chunk = decided.newId as ChunkId

@@ -37,6 +37,7 @@ export class Sessions {
   readonly #held = new Map<InodeId, number>()
   /** Sessions that may hold what they have not declared yet. */
   #undeclared = 0
+  #lastPassMs: number
 
   constructor(
     { state, clock, timeoutMs, journal }: { state: MasterState, clock: Clock, timeoutMs: number, journal: SessionJournal },
@@ -45,6 +46,7 @@ export class Sessions {
     this.#clock = clock
     this.#timeoutMs = timeoutMs
     this.#journal = journal
+    this.#lastPassMs = clock.nowMs()
     for (const session of state.sessions()) this.#add(session, { host: '', declared: false })
     this.#sweep()
   }
@@ -140,7 +142,14 @@ export class Sessions {
 
   /** One pass: ends the sessions that have been silent for too long, and with them what only they had open. */
   async expire(): Promise<void> {
-    const oldestMs = this.#clock.nowMs() - this.#timeoutMs
+    const nowMs = this.#clock.nowMs()
+    // When it was the master that slept, what clients said meanwhile is still waiting to be read.
+    const slept = nowMs - this.#lastPassMs > this.#timeoutMs / 2
+    this.#lastPassMs = nowMs
+    if (slept) {
+      for (const session of this.#sessions.values()) session.heardMs = Math.max(session.heardMs, nowMs - this.#timeoutMs / 2)
+    }
+    const oldestMs = nowMs - this.#timeoutMs
     const silent = [...this.#sessions].filter(([, { heardMs }]) => heardMs < oldestMs)
     await Promise.all(silent.map(([session]) => this.end(session)))
   }

@@ -15,8 +15,8 @@ import type { Store } from './store.ts'
 
 export type { ChunkRecord, FileChunk, Inode } from './records.ts'
 
-/** Decoded inodes kept at hand. */
-const CACHED_INODES_MAX = 50_000
+/** Decoded inodes kept at hand: so many used lately, and as many used before them. */
+const CACHED_INODES = 30_000
 const FIRST_INODE = ROOT_INODE + 1
 const COUNTERS = tableKey(Table.counters)
 const NOTHING = Buffer.from([1])
@@ -42,7 +42,8 @@ const wouldChange = new WouldChange()
 export class MasterState {
   readonly #store: Store
   readonly #remembered: Remembered
-  readonly #inodes = new Map<InodeId, Inode>()
+  #recentInodes = new Map<InodeId, Inode>()
+  #olderInodes = new Map<InodeId, Inode>()
   #counters: Counters
   #looking = false
 
@@ -55,8 +56,13 @@ export class MasterState {
   // Reading
 
   inode(inode: InodeId): Inode | undefined {
-    const known = this.#inodes.get(inode)
-    if (known !== undefined) return known
+    const recent = this.#recentInodes.get(inode)
+    if (recent !== undefined) return recent
+    const older = this.#olderInodes.get(inode)
+    if (older !== undefined) {
+      this.#cache(inode, older)
+      return older
+    }
     const bytes = this.#store.peek(idKey(Table.inode, inode))
     if (bytes === undefined) return undefined
     const decoded = decodeInode(bytes)
@@ -211,7 +217,8 @@ export class MasterState {
     this.#change()
     this.#counters.inodeCount--
     this.#store.remove(idKey(Table.inode, inode))
-    this.#inodes.delete(inode)
+    this.#recentInodes.delete(inode)
+    this.#olderInodes.delete(inode)
     for (const name of this.xattrsOf(inode)) this.removeXattr(inode, name)
     this.#store.remove(idKey(Table.target, inode))
     this.#store.remove(idKey(Table.orphan, inode))
@@ -299,12 +306,12 @@ export class MasterState {
   }
 
   #cache(inode: InodeId, record: Inode): void {
-    this.#inodes.set(inode, record)
-    if (this.#inodes.size <= CACHED_INODES_MAX) return
-    for (const oldest of this.#inodes.keys()) {
-      this.#inodes.delete(oldest)
-      return
+    // Two generations, since dropping the oldest of a large Map one by one is slow.
+    if (this.#recentInodes.size >= CACHED_INODES) {
+      this.#olderInodes = this.#recentInodes
+      this.#recentInodes = new Map()
     }
+    this.#recentInodes.set(inode, record)
   }
 }
 

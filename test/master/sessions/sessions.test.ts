@@ -35,6 +35,29 @@ t.test('an unlinked file stays until the last of its opens is given back', async
   t.equal(f.freed.length, 1)
 })
 
+/** Time passes, in which only the fixture's own client is heard. */
+async function pass(f: Fixture, durationMs: number): Promise<void> {
+  const untilMs = f.nowMs + durationMs
+  while (f.nowMs < untilMs) {
+    f.nowMs = Math.min(untilMs, f.nowMs + 10_000)
+    f.core.sessions.keepAlive(f.session)
+    await f.core.sessions.expire()
+  }
+}
+
+t.test('a master that slept gives its clients time to be heard', async t => {
+  const f = await fixture(t)
+  f.nowMs += 1_000_000
+  await f.core.sessions.expire()
+  t.ok(f.core.state.hasSession(f.session))
+  f.nowMs += 20_000
+  await f.core.sessions.expire()
+  t.ok(f.core.state.hasSession(f.session))
+  f.nowMs += 20_000
+  await f.core.sessions.expire()
+  t.notOk(f.core.state.hasSession(f.session), 'but not for ever')
+})
+
 t.test('giving back more than was opened takes nothing from others', async t => {
   const f = await fixture(t)
   const other = await f.core.sessions.start('other')
@@ -59,12 +82,9 @@ t.test('what a session had open goes with it, when it ends or falls silent', asy
     if (how === 'ends') {
       await f.core.sessions.end(other)
     } else {
-      f.nowMs += 59_000
-      f.core.sessions.keepAlive(f.session)
-      await f.core.sessions.expire()
+      await pass(f, 59_000)
       t.ok(f.core.state.hasSession(other))
-      f.nowMs += 2_000
-      await f.core.sessions.expire()
+      await pass(f, 2_000)
     }
     await settled(f)
     t.notOk(exists(f, inode), how)
@@ -112,9 +132,7 @@ t.test('after a restart a session that never comes back does not keep orphans fo
   f.core.sessions.resume(f.session, 'client', [])
   await settled(f)
   t.ok(exists(f, inode))
-  f.nowMs += 61_000
-  f.core.sessions.keepAlive(f.session)
-  await f.core.sessions.expire()
+  await pass(f, 61_000)
   await settled(f)
   t.notOk(exists(f, inode))
 })
