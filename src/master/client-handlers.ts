@@ -80,8 +80,8 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     reportReplica: ({ chunk, server, problem }) => {
       const found = chunks.servers.get(server)
       if (found === undefined) return { reply: {} }
-      // A server checks what it reads itself and tells us what is corrupt; a client's word only makes others go first.
-      found.avoidUntilMs = chunks.clock.nowMs() + AVOID_MS
+      // A server checks what it reads itself and tells us what is corrupt: a client's word changes nothing about replicas.
+      if (problem === 'unreachable') found.avoidUntilMs = chunks.clock.nowMs() + AVOID_MS
       chunks.log.warn({ chunk, server, problem }, 'a client could not read a replica')
       return { reply: {} }
     },

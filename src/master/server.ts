@@ -22,6 +22,7 @@ import { clusterIdentity } from './identity.ts'
 import { KnownServers } from './servers/known.ts'
 import { Servers } from './servers/registry.ts'
 import { Settling } from './servers/settling.ts'
+import type { Copying } from './state/state-files.ts'
 import type { StatusParts } from './status.ts'
 
 export interface MasterOptions {
@@ -31,6 +32,8 @@ export interface MasterOptions {
   lmdbPath: string
   /** Of the program, for `dfs status`. */
   version: string
+  /** How checkpoints are copied; the simulation wants it done in one step. */
+  copying?: Copying
 }
 
 /** A running master: the one authority for names, chunks and leases. It never touches a file's bytes. */
@@ -54,6 +57,7 @@ export class Master {
     const core = await MasterCore.open({
       disk: seams.disk, clock: seams.clock, log: seams.log, lmdbPath,
       config: { chunkSizeBytes: config.chunkSizeBytes, sessionTimeoutMs: config.sessionMs },
+      ...(options.copying === undefined ? {} : { copying: options.copying }),
     })
     const master = new Master(options, cluster, core)
     try {
@@ -103,6 +107,12 @@ export class Master {
     for (const link of this.#links) link.close('the master stops')
     await this.#parts.repair.idle()
     await this.#parts.core.close()
+  }
+
+  /** Lets go of everything at once, as death would: nothing is finished, and the next start recovers. */
+  async abandon(): Promise<void> {
+    for (const task of this.#background) void task.stop()
+    await this.#parts.core.abandon()
   }
 
   async #listen(): Promise<void> {
