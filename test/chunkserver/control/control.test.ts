@@ -64,24 +64,6 @@ t.test('a fence survives a restart, and an older one is refused', async t => {
   t.equal(servers.member(2).server.store.get(chunk)?.version, 5)
 })
 
-t.test('after a power cut of all servers, reconciling ends the doubts about all replicas', async t => {
-  const { servers, data } = await written(1)
-  await servers.finish(servers.ask(1, chunkserverApi.methods.sync, { chunk, version: version(1) }))
-  for (const number of all) {
-    const { host, disk } = servers.kill(number)
-    disk.powerCut()
-    await servers.launch(host, disk)
-  }
-  await servers.until(() => servers.master.reported.size === 3, 'registered again')
-  const fenced = await Promise.all(all.map(number => servers.fence(number, 2)))
-  t.same(fenced.map(({ state }) => state), ['doubtful', 'doubtful', 'doubtful'])
-  t.same(await servers.reconcile(1, { v: 2, peers: all }), { failed: [] })
-  for (const number of all) {
-    t.ok((await servers.finish(servers.read(number, { v: 2 }))).equals(data))
-    t.equal(servers.member(number).server.store.get(chunk)?.state, 'good')
-  }
-})
-
 t.test('a chunk that was fenced where it has no replica is not made there under an older version', async t => {
   const servers = await Servers.start(1)
   await t.rejects(servers.fence(2, 2), { code: 'no-such-replica' })
