@@ -200,6 +200,10 @@ export class Servers {
       { chunk, version: version(v), origin, from: this.member(from).shown })
   }
 
+  accept(number: number, v: number): Promise<unknown> {
+    return this.#control(number, chunkControlApi.methods.accept, { chunk, version: version(v) })
+  }
+
   revoke(number: number, v: number): Promise<unknown> {
     return this.#control(number, chunkControlApi.methods.revoke, { chunk, version: version(v) })
   }

@@ -64,6 +64,21 @@ t.test('a fence survives a restart, and an older one is refused', async t => {
   t.equal(servers.member(2).server.store.get(chunk)?.version, 5)
 })
 
+t.test('what a power cut left is read only when the master has accepted it', async t => {
+  const { servers, data } = await written(1)
+  await servers.finish(servers.ask(1, chunkserverApi.methods.sync, { chunk, version: version(1) }))
+  const { host, disk } = servers.kill(2)
+  disk.powerCut()
+  await servers.launch(host, disk)
+  await servers.until(() => servers.master.reported.size === 3, 'registered again')
+  await t.rejects(servers.finish(servers.read(2)), { code: 'stale-replica' })
+  t.match(await servers.fence(2, 2), { state: 'doubtful' })
+  await servers.accept(2, 1)
+  await t.rejects(servers.finish(servers.read(2)), { code: 'stale-replica' }, 'another version was meant')
+  await servers.accept(2, 2)
+  t.ok((await servers.finish(servers.read(2, { v: 2 }))).equals(data))
+})
+
 t.test('a chunk that was fenced where it has no replica is not made there under an older version', async t => {
   const servers = await Servers.start(1)
   await t.rejects(servers.fence(2, 2), { code: 'no-such-replica' })
