@@ -51,6 +51,8 @@ export class Drops {
   /** The replica is wanted after all, as the target of a copy. */
   takeBack(server: ServerId, chunk: ChunkId): void {
     this.#queues.get(server)?.delete(chunk)
+    // What is on its way arrives before a copy is asked for, but must not be sent again if it fails.
+    this.#sending.get(server)?.delete(chunk)
   }
 
   get count(): number {
@@ -72,7 +74,8 @@ export class Drops {
     const batch = [...queue].slice(0, bounds.dropBatchMax).map(([chunk, version]) => ({ chunk, version }))
     // Out of the queue before the call, since a takeBack must be sure that nothing is sent later.
     for (const { chunk } of batch) queue.delete(chunk)
-    this.#sending.set(id, new Map(batch.map(({ chunk, version }) => [chunk, version])))
+    const sending = new Map(batch.map(({ chunk, version }) => [chunk, version]))
+    this.#sending.set(id, sending)
     try {
       const { reply } = await link.call(chunkControlApi.methods.drop, { chunks: batch }, { deadlineMs: DROP_MS })
       this.#sending.delete(id)
@@ -80,7 +83,7 @@ export class Drops {
     } catch (error) {
       const { code, message } = asDfsError(error)
       this.#log.warn({ server: id, code }, `a chunkserver did not remove replicas, and will be asked again: ${message}`)
-      for (const { chunk, version } of batch) this.add(id, chunk, version)
+      for (const [chunk, version] of sending) this.add(id, chunk, version)
     } finally {
       this.#sending.delete(id)
     }
