@@ -8,6 +8,7 @@ import type { DataPath } from './data-path.ts'
 import { Gate } from './gate.ts'
 import { zeros } from './reader/buffers.ts'
 import { FileReader } from './reader/file-reader.ts'
+import { nextData, nextHole, type FileExtent } from './seek.ts'
 import { Appender } from './writer/appender.ts'
 import { FileWriter } from './writer/file-writer.ts'
 import { mutate } from './writer/mutate.ts'
@@ -234,29 +235,13 @@ export class FileContents {
   /** Next data at or behind the offset, in whole chunks. @throws DfsError 'no-data-there' */
   async nextData(offsetBytes: number): Promise<number> {
     await this.flush()
-    let next = chunkIndexAt(offsetBytes, this.#chunkSizeBytes)
-    while (offsetBytes < this.#sizeBytes && next * this.#chunkSizeBytes < this.#sizeBytes) {
-      const found = await this.#path.master.locate(this.#inode, next, limits.locatePageMax)
-      const start = Math.min(...found.map(({ index }) => index)) * this.#chunkSizeBytes
-      if (start < this.#sizeBytes) return Math.max(offsetBytes, start)
-      next = (next + limits.locatePageMax) as ChunkIndex
-    }
-    throw new DfsError('no-data-there', `there is no data at or behind ${offsetBytes}`)
+    return nextData(this.#path.master, this.#extent, offsetBytes)
   }
 
   /** Next hole, the end of the file at the latest. @throws DfsError 'no-data-there' the offset is behind the end */
   async nextHole(offsetBytes: number): Promise<number> {
     await this.flush()
-    if (offsetBytes >= this.#sizeBytes) throw new DfsError('no-data-there', `the file ends before ${offsetBytes}`)
-    let next = chunkIndexAt(offsetBytes, this.#chunkSizeBytes)
-    while (next * this.#chunkSizeBytes < this.#sizeBytes) {
-      const page = await this.#path.master.locate(this.#inode, next, limits.locatePageMax)
-      const found = new Set(page.map(({ index }) => index))
-      const end = next + limits.locatePageMax
-      while (next < end && found.has(next)) next = (next + 1) as ChunkIndex
-      if (next < end) break
-    }
-    return Math.min(this.#sizeBytes, Math.max(offsetBytes, next * this.#chunkSizeBytes))
+    return nextHole(this.#path.master, this.#extent, offsetBytes)
   }
 
   /** To be called with fresh attributes at every open, and whenever newer ones come by: drops caches that are stale. */
@@ -288,6 +273,10 @@ export class FileContents {
   hurry(): void {
     this.#writer.hurry()
     this.#appender.hurry()
+  }
+
+  get #extent(): FileExtent {
+    return { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, sizeBytes: this.#sizeBytes }
   }
 
   #begin(): void {
