@@ -79,15 +79,21 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
-/** Resolves when the master has nothing left to repair. */
+/** After the last fault, the time in which everything must be whole again: dead servers noticed, leases run out, copies made. */
+const HEALING_MS_MAX = 60_000
+
+/** Resolves when the master has nothing left to repair, and the disks agree. */
 async function converged(cluster: SimulatedCluster): Promise<void> {
   const [first] = cluster.clients
   if (first === undefined) return
-  for (let quiet = 0; quiet < 3;) {
-    await new Promise<void>(resolve => { cluster.world.clock.after(1_000, resolve) })
-    const { chunks, underReplicated, missing, repairsRunning, garbage, servers } = await first.client.admin.status()
-    const replicas = servers.reduce((sum, server) => sum + server.replicas, 0)
-    quiet = underReplicated + missing + repairsRunning + garbage === 0 && replicas === chunks * 3 ? quiet + 1 : 0
+  const { clock } = cluster.world
+  const deadlineMs = clock.nowMs() + HEALING_MS_MAX
+  for (let quiet = 0; quiet < 3 && clock.nowMs() < deadlineMs;) {
+    await new Promise<void>(resolve => { clock.after(1_000, resolve) })
+    const { chunks, underReplicated, missing, repairsRunning, garbage } = await first.client.admin.status()
+    const onDisk = [...cluster.replicas().values()]
+    const whole = onDisk.length === chunks && onDisk.every(replicas => replicas.size === 3)
+    quiet = whole && underReplicated + missing + repairsRunning + garbage === 0 ? quiet + 1 : 0
   }
 }
 
