@@ -76,7 +76,8 @@ t.test('a start that cannot work says why in one line and exits with 1', async t
   const file = path.join(temporary(t), 'file')
   fs.writeFileSync(file, '')
   t.match(await new Process(t, at(path.join(file, 'below'))).ended, { code: 1, said: /cannot be used/ })
-  t.match(await new Process(t, at(temporary(t), '--stale-ms', '10')).ended, { code: 1, said: /stale-ms must be more than heartbeat-ms/ })
+  const impatient = await new Process(t, at(temporary(t), '--stale-ms', '10')).ended
+  t.match(impatient, { code: 1, said: /stale-ms must be more than heartbeat-ms/ })
 })
 
 t.test('a journal that is damaged in its middle stops the start and names the place', async t => {

@@ -32,7 +32,8 @@ function lease(client: Client, inode: InodeId, suspects: ServerId[] = [], known?
 
 async function write({ chunk, version, primary, replicas }: ChunkLease, text: string): Promise<string> {
   const address = replicas.find(({ server }) => server === primary)?.address ?? ''
-  const { link } = await dialLink(network, address, { role: 'client', lane: 'bulk', expect: 'chunkserver', timeoutMs: 5_000 }, outside)
+  const { link } = await dialLink(network, address,
+    { role: 'client', lane: 'bulk', expect: 'chunkserver', timeoutMs: 5_000 }, outside)
   const data = Buffer.from(text)
   const { reply } = await link.call(chunkserverApi.methods.commit, {
     chunk, version, commit: nextCommit++ as CommitId,
@@ -75,7 +76,8 @@ t.test('a file is made, written, found, and its replicas go with it', async t =>
 
   await client.call('unlink', { ...client.mutating(), parent: ROOT_INODE, name: 'file' as Name })
   await client.call('close', { session: client.session, handles: [{ inode, count: 1 }] })
-  await eventually('the replicas are gone', () => running.chunkservers.every(({ store }) => store.get(given.chunk) === undefined))
+  await eventually('the replicas are gone',
+    () => running.chunkservers.every(({ store }) => store.get(given.chunk) === undefined))
 })
 
 t.test('a dead primary is replaced without an error, and its replica is made anew', async t => {
@@ -114,7 +116,8 @@ t.test('a hole is not located, and a file that is gone says so', async t => {
   const { client } = await started(t, 0)
   const inode = await create(client, 'file')
   t.strictSame(await client.call('locate', { session: client.session, inode, first, count: 4 }), { chunks: [] })
-  await t.rejects(client.call('locate', { session: client.session, inode: 999 as InodeId, first, count: 1 }), { code: 'stale-handle' })
+  const gone = { session: client.session, inode: 999 as InodeId, first, count: 1 }
+  await t.rejects(client.call('locate', gone), { code: 'stale-handle' })
   await t.rejects(lease(client, 999 as InodeId), { code: 'stale-handle' })
 })
 
@@ -134,8 +137,8 @@ t.test('who has not registered reports nothing', async t => {
   const { running } = await started(t, 0)
   const { link } = await dialLink(network, running.master.address,
     { role: 'chunkserver', lane: 'control', expect: 'master', timeoutMs: 5_000 }, outside)
-  await t.rejects(link.call(chunkserverRegistryApi.methods.report, { replicas: [], first: true, last: true }, { deadlineMs: 5_000 }),
-    { code: 'invalid' })
+  const report = { replicas: [], first: true, last: true }
+  await t.rejects(link.call(chunkserverRegistryApi.methods.report, report, { deadlineMs: 5_000 }), { code: 'invalid' })
   link.close('done')
 })
 

@@ -285,7 +285,9 @@ export class ChunkWorld {
 
   /** A mutation as the lease has it: acknowledged when all members took it. */
   write({ chunk, version, primary, replicas }: ChunkLease, content: number): boolean {
-    return this.server(primary).isPrimary(chunk, version) && replicas.map(({ server }) => this.server(server).apply(chunk, version, content)).every(done => done)
+    if (!this.server(primary).isPrimary(chunk, version)) return false
+    const done = replicas.map(({ server }) => this.server(server).apply(chunk, version, content))
+    return done.every(each => each)
   }
 
   /** Time passes, with heartbeats and passes of the planner. */
@@ -318,7 +320,8 @@ export class ChunkWorld {
     const drops = new Drops({ servers, log })
     const settling = new Settling({ clock, servers, settleMs: config.settleMs, replicas: config.replicas })
     const parts: ChunkParts = {
-      table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, clock, random: this.world.random.fork(), log, config,
+      table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, clock, log, config,
+      random: this.world.random.fork(),
     }
     const repair = new Repair(parts)
     const reports = new Reports({ table, locations, leases, drops, log })

@@ -40,7 +40,8 @@ t.test('a first lease needs no help before its replicas are reported', async t =
 
 t.test('the last replica that might be read is never useless', async () => {
   const any = fc.record({
-    state: fc.constantFrom<Replica['state']>('good', 'doubtful', 'corrupt'), version: fc.integer({ min: 8, max: 11 }), dead: fc.boolean(),
+    state: fc.constantFrom<Replica['state']>('good', 'doubtful', 'corrupt'),
+    version: fc.integer({ min: 8, max: 11 }), dead: fc.boolean(),
   })
   fc.assert(fc.property(fc.array(any, { maxLength: 6 }), list => {
     const replicas = list.map(({ state, version }, at) => replica(at, state, version))

@@ -22,8 +22,16 @@ class Expected {
   }
 }
 
+interface Outcome {
+  acknowledged: number
+  kills: number
+  restarts: number
+  copies: number
+  wrong: string | undefined
+}
+
 /** One cluster, hurt at random and then healed. @returns how much of what happened */
-async function run(seed: number): Promise<{ acknowledged: number, kills: number, restarts: number, copies: number, wrong: string | undefined }> {
+async function run(seed: number): Promise<Outcome> {
   const world = await ChunkWorld.of(Array.from({ length: SERVERS }, () => ({})), {
     seed, heartbeatMs: 1_000, staleMs: 3_000, deadMs: 6_000, leaseMs: 10_000, settleMs: 2_000, fenceMs: 200, graceMs: 100,
   })
@@ -50,7 +58,8 @@ async function run(seed: number): Promise<{ acknowledged: number, kills: number,
     if (given === undefined || !world.server(given.primary).isPrimary(given.chunk, given.version)) return
     expected.try(content => {
       // In chain order, and sometimes cut short.
-      const members = [...given.replicas].sort((one, other) => Number(other.server === given.primary) - Number(one.server === given.primary))
+      const isPrimary = ({ server }: { server: number }): boolean => server === given.primary
+      const members = [...given.replicas.filter(isPrimary), ...given.replicas.filter(each => !isPrimary(each))]
       for (const { server } of members) {
         const fake = world.server(server)
         if (random.chance(0.1) || fake.link === undefined || !fake.apply(given.chunk, given.version, content)) return false

@@ -125,7 +125,8 @@ t.test('the most endangered chunk comes first, and copies are bounded', async t 
   t.ok(started.length > 0)
   t.ok(world.repair.running <= world.config.copiesMax)
   for (const server of world.parts.servers.all()) t.ok(server.copies <= world.config.copiesPerServerMax)
-  const alive = (chunk: number): number => leases.find(each => each.chunk === chunk)?.replicas.filter(({ server }) => server > 2).length ?? 9
+  const alive = (chunk: number): number =>
+    leases.find(each => each.chunk === chunk)?.replicas.filter(({ server }) => server > 2).length ?? 9
   t.equal(alive(started[0] ?? 0), Math.min(...leases.map(({ chunk }) => alive(chunk))))
 })
 
