@@ -4,7 +4,7 @@ import type { SessionId } from '../protocol/identifiers.ts'
 import type { Stamp } from '../protocol/master-api.ts'
 import type { Decided, Effects, Entry, EntryKind, EntryReply, EntryRequest } from './entries.ts'
 import { allocateChunk } from './namespace/allocate-chunk.ts'
-import { collect } from './namespace/collect.ts'
+import { collect, trim } from './namespace/collect.ts'
 import { create } from './namespace/create.ts'
 import { dropChunks } from './namespace/drop-chunks.ts'
 import { link } from './namespace/link.ts'
@@ -29,7 +29,7 @@ type Apply<Kind extends EntryKind> = (
  */
 const appliers: { readonly [Kind in EntryKind]: Apply<Kind> } = {
   make, link, unlink, removeDirectory, rename, setAttributes, setXattr, removeXattr, settle, create, dropChunks,
-  allocateChunk, collect, makeRoot,
+  allocateChunk, collect, trim, makeRoot,
   setChunkVersion: (state, { chunk, version }) => {
     const record = state.chunk(chunk)
     if (record === undefined || record.version >= version) return { applied: false }

@@ -108,13 +108,15 @@ export class MasterCore {
           if (fresh.length === 0) return
           replayed += fresh.length
           state.advance(firstIndex + entries.length - 1, () => {
-            for (const entry of fresh) apply(state, decodeEntry(entry), { freed: [], orphaned: [] })
+            for (const entry of fresh) apply(state, decodeEntry(entry), noEffects())
           })
         },
       })
       log.info({ replayed, inodes: state.inodeCount, chunks: state.chunkCount }, 'the state is recovered')
       const core = new MasterCore(options, { files, state, journal })
       if (state.inode(ROOT_INODE) === undefined) await core.submit('makeRoot', {})
+      const trimmed = state.trimmed()
+      if (trimmed.length > 0) core.#trim(trimmed)
       return core
     } catch (error) {
       await files.store.close()
@@ -202,7 +204,7 @@ export class MasterCore {
     const entry: Entry<Kind> = { kind, request, decided: this.#leader.decide(kind) }
     // With nothing on its way, what would be refused now can be refused without asking the journal.
     if (this.#queue.length === 0 && this.#working === undefined) {
-      const refusal = this.state.wouldRefuse(() => { run(this.state, entry, { freed: [], orphaned: [] }) })
+      const refusal = this.state.wouldRefuse(() => { run(this.state, entry, noEffects()) })
       if (refusal !== undefined) return { ok: false, code: refusal.code, message: refusal.message }
     }
     return new Promise((resolve, reject) => {
@@ -237,7 +239,7 @@ export class MasterCore {
   }
 
   #applyAndAnswer(batch: readonly Waiting[]): void {
-    const effects: Effects = { freed: [], orphaned: [] }
+    const effects = noEffects()
     const outcomes: Outcome[] = []
     this.state.advance(this.#journal.nextIndex - 1, () => {
       for (const { entry } of batch) outcomes.push(apply(this.state, entry, effects))
@@ -254,6 +256,7 @@ export class MasterCore {
     }
     const unheld = effects.orphaned.filter(inode => !this.sessions.mayHold(inode))
     if (unheld.length > 0) this.#collect(unheld)
+    if (effects.trimmed.length > 0) this.#trim(effects.trimmed)
   }
 
   /** A `create` opens too: whoever gets its answer has the file open. */
@@ -267,6 +270,13 @@ export class MasterCore {
       ({ unfinished }) => { if (unfinished.length > 0) this.#collect(unfinished) },
       // The orphans stay on record, and go after the next start.
       (error: unknown) => { this.#log.debug({ error }, 'orphans could not be collected') },
+    )
+  }
+
+  #trim(inodes: readonly InodeId[]): void {
+    this.submit('trim', { inodes: [...inodes] }).then(
+      ({ unfinished }) => { if (unfinished.length > 0) this.#trim(unfinished) },
+      (error: unknown) => { this.#log.debug({ error }, 'what cuts have left could not be removed') },
     )
   }
 
@@ -292,3 +302,5 @@ export class MasterCore {
     for (const listener of this.#fatalListeners) listener(error)
   }
 }
+
+const noEffects = (): Effects => ({ freed: [], orphaned: [], trimmed: [] })

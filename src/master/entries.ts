@@ -20,6 +20,8 @@ interface InternalEntries {
   endSession: { request: { session: SessionId }, reply: Nothing }
   /** The first entry of all: makes the root directory. */
   makeRoot: { request: Nothing, reply: Nothing }
+  /** Removes the chunks that cuts have hidden, a bounded number at a time. */
+  trim: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
   /** Removes files that have neither names nor holders, a bounded number of chunks at a time. */
   collect: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
 }
@@ -59,4 +61,6 @@ export interface Effects {
   freed: ChunkId[]
   /** Files that have lost their last name. */
   orphaned: InodeId[]
+  /** Files of which a cut has left chunks to be removed. */
+  trimmed: InodeId[]
 }

@@ -1,12 +1,12 @@
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
-import type { Decided, EntryReply, EntryRequest } from '../entries.ts'
+import type { Decided, Effects, EntryReply, EntryRequest } from '../entries.ts'
 import type { MasterState } from '../state/index.ts'
 import { existingFile, refuse } from './permissions.ts'
 
 /** Gives a file the chunk of an index, or tells the one it has. The size stays: bytes have yet to be written. */
 export function allocateChunk(
-  state: MasterState, { inode, index }: EntryRequest<'allocateChunk'>, decided: Decided,
+  state: MasterState, { inode, index }: EntryRequest<'allocateChunk'>, decided: Decided, effects: Effects,
 ): EntryReply<'allocateChunk'> {
   const file = existingFile(state, inode)
   if ((index + 1) * file.chunkSizeBytes > limits.fileBytesMax) refuse('too-large', 'beyond the largest size of a file')
@@ -14,7 +14,8 @@ export function allocateChunk(
   if (there !== undefined) return { chunk: there.chunk, version: there.version, created: false }
   const chunk = decided.newId as ChunkId
   const version = decided.version as ChunkVersion
-  state.addChunk({ chunk, inode, index, version })
+  const cut = state.addChunk({ chunk, inode, index, version })
+  if (cut !== undefined) effects.freed.push(cut)
   state.setInode(inode, { ...file, chunkCount: file.chunkCount + 1 })
   return { chunk, version, created: true }
 }

@@ -2,12 +2,23 @@ import type { ChunkIndex, InodeId } from '../../protocol/identifiers.ts'
 import type { Effects } from '../entries.ts'
 import type { Inode, MasterState } from '../state/index.ts'
 
-/** Takes the chunks from `first` to `first + count - 1` from a file. @returns how many there were */
+/** A huge file is cut in pieces, so that nobody waits behind it. */
+export const CHUNKS_PER_ENTRY = 4_096
+
+/** Takes the chunks from `first` to before `end` from a file. @returns how many there were */
 export function freeChunks(
-  state: MasterState, inode: InodeId, { first, count, limit }: { first: ChunkIndex, count: number, limit?: number },
-  effects: Effects,
+  state: MasterState, inode: InodeId, file: Inode, { first, end }: { first: ChunkIndex, end: number }, effects: Effects,
 ): number {
-  const chunks = state.chunksOf(inode, first, count, limit)
+  if (file.chunkCount === 0) return 0
+  if (file.chunkCount > CHUNKS_PER_ENTRY) {
+    const count = state.countChunks(inode, { first, end })
+    if (count > CHUNKS_PER_ENTRY) {
+      state.trim(inode, { first, end })
+      effects.trimmed.push(inode)
+      return count
+    }
+  }
+  const chunks = state.chunksOf(inode, first, end - first)
   for (const chunk of chunks) {
     state.removeChunk(inode, chunk)
     effects.freed.push(chunk.chunk)
@@ -20,8 +31,7 @@ export function resized(
   state: MasterState, inode: InodeId, file: Inode, { sizeBytes, atNs }: { sizeBytes: number, atNs: bigint }, effects: Effects,
 ): Inode {
   const first = Math.ceil(sizeBytes / file.chunkSizeBytes) as ChunkIndex
-  const freed = file.chunkCount === 0 ? 0
-    : freeChunks(state, inode, { first, count: Number.MAX_SAFE_INTEGER }, effects)
+  const freed = freeChunks(state, inode, file, { first, end: Number.MAX_SAFE_INTEGER }, effects)
   return {
     ...file,
     sizeBytes,

@@ -12,7 +12,7 @@ export function dropChunks(
   const { inode, first, count, caller } = request
   const before = existingFile(state, inode)
   demandContents(caller, before)
-  const freed = freeChunks(state, inode, { first, count }, effects)
+  const freed = freeChunks(state, inode, before, { first, end: first + count }, effects)
   const after = {
     ...before,
     mode: isRoot(caller) ? before.mode : withoutSetId(before.mode),

@@ -12,6 +12,7 @@ import {
 } from './records.ts'
 import { Remembered } from './remembered.ts'
 import type { Store } from './store.ts'
+import { Trims, type Trim } from './trims.ts'
 
 export type { ChunkRecord, FileChunk, Inode } from './records.ts'
 
@@ -42,6 +43,7 @@ const wouldChange = new WouldChange()
 export class MasterState {
   readonly #store: Store
   readonly #remembered: Remembered
+  readonly #trims: Trims
   #recentInodes = new Map<InodeId, Inode>()
   #olderInodes = new Map<InodeId, Inode>()
   #counters: Counters
@@ -51,6 +53,7 @@ export class MasterState {
     this.#store = store
     this.#counters = readCounters(store)
     this.#remembered = new Remembered(store)
+    this.#trims = new Trims(store)
   }
 
   // Reading
@@ -91,7 +94,9 @@ export class MasterState {
   /** Where a chunk belongs; none when it was freed or never was. */
   chunk(chunk: ChunkId): ChunkRecord | undefined {
     const bytes = this.#store.peek(idKey(Table.chunk, chunk))
-    return bytes === undefined ? undefined : decodeChunk(chunk, bytes)
+    if (bytes === undefined) return undefined
+    const record = decodeChunk(chunk, bytes)
+    return this.#trims.hides(record.inode, record.index, chunk) ? undefined : record
   }
 
   chunkAt(inode: InodeId, index: ChunkIndex): ChunkRecord | undefined {
@@ -106,24 +111,36 @@ export class MasterState {
       const one = this.chunkAt(inode, first)
       return one === undefined ? [] : [one]
     }
-    const end = Math.min(first + count, Number.MAX_SAFE_INTEGER)
-    const found = Array.from(
-      this.#store.entries({
-        start: pairKey(Table.fileChunk, inode, first), end: pairKey(Table.fileChunk, inode, end),
-        ...(limit === Infinity ? {} : { limit }),
-      }),
-      ({ key, value }) => ({ index: secondIdIn(key) as ChunkIndex, chunk: numberIn(value, 0) as ChunkId }))
-    return found.map(({ index, chunk }) => {
+    const found = this.#fileChunks(inode, { first, end: first + count }, limit)
+    return found.filter(({ index, chunk }) => !this.#trims.hides(inode, index, chunk)).map(({ index, chunk }) => {
       const record = this.chunk(chunk)
       assert(record !== undefined, `chunk ${String(chunk)} of inode ${String(inode)} has no record`)
       return { index, chunk, version: record.version }
     })
   }
 
+  /** How many chunks a file has in a range. */
+  countChunks(inode: InodeId, { first, end }: { first: ChunkIndex, end: number }): number {
+    if (this.#trims.of(inode).length === 0) return this.#store.count(fileChunkRange(inode, { first, end }))
+    return this.#fileChunks(inode, { first, end }, Infinity)
+      .filter(({ index, chunk }) => !this.#trims.hides(inode, index, chunk)).length
+  }
+
+  /** Cuts whose chunks are still to be removed. */
+  trimsOf(inode: InodeId): readonly Trim[] {
+    return this.#trims.of(inode)
+  }
+
+  /** Files with such cuts. */
+  trimmed(): InodeId[] {
+    return this.#trims.inodes()
+  }
+
   /** All chunks, in the order of their ids; a chunk freed meanwhile may still come. */
   * eachChunk(): Iterable<ChunkRecord> {
     for (const { key, value } of this.#store.entries({ start: idKey(Table.chunk, 0), end: tableKey(Table.fileChunk) })) {
-      yield decodeChunk(idIn(key) as ChunkId, value)
+      const record = decodeChunk(idIn(key) as ChunkId, value)
+      if (!this.#trims.hides(record.inode, record.index, record.chunk)) yield record
     }
   }
 
@@ -249,13 +266,38 @@ export class MasterState {
     this.#store.remove(nameKey(Table.xattr, inode, name))
   }
 
-  /** The file's own record keeps count of its chunks: see {@link Inode.chunkCount}, which the caller sets. */
-  addChunk(record: ChunkRecord): void {
+  /**
+   * The file's own record keeps count of its chunks: see {@link Inode.chunkCount}, which the caller sets.
+   * @returns the chunk of a cut that was still on record there
+   */
+  addChunk(record: ChunkRecord): ChunkId | undefined {
     this.#change()
+    const [cut] = this.#trims.of(record.inode).length === 0 ? []
+      : this.#fileChunks(record.inode, { first: record.index, end: record.index + 1 }, 1)
+    if (cut !== undefined) this.removeChunk(record.inode, cut)
     this.#counters.chunkCount++
     this.#counters.nextChunk = Math.max(this.#counters.nextChunk, record.chunk + 1)
     this.#store.put(idKey(Table.chunk, record.chunk), encodeChunk(record))
     this.#store.put(pairKey(Table.fileChunk, record.inode, record.index), encodeNumbers(record.chunk))
+    return cut?.chunk
+  }
+
+  /** Makes all chunks of a range vanish; {@link trimSome} removes them. */
+  trim(inode: InodeId, { first, end }: { first: ChunkIndex, end: number }): void {
+    this.#change()
+    this.#trims.add(inode, { first, end, bound: this.nextChunk })
+  }
+
+  /** Looks at so many chunks of a cut's range and removes those that are meant; with the last of them goes the cut. */
+  trimSome(inode: InodeId, trim: Trim, limit: number): { seen: number, freed: ChunkId[] } {
+    this.#change()
+    const found = this.#fileChunks(inode, trim, limit)
+    const gone = found.filter(({ chunk }) => chunk < trim.bound)
+    for (const chunk of gone) this.removeChunk(inode, chunk)
+    const last = found.at(-1)
+    if (last === undefined || found.length < limit) this.#trims.remove(inode, trim)
+    else this.#trims.replace(inode, { ...trim, first: last.index + 1 as ChunkIndex })
+    return { seen: found.length, freed: gone.map(({ chunk }) => chunk) }
   }
 
   setChunkVersion(chunk: ChunkId, version: ChunkVersion): void {
@@ -301,6 +343,15 @@ export class MasterState {
     this.#counters.versionBound = Math.max(this.#counters.versionBound, upTo)
   }
 
+  /** What is on record, cut or not. */
+  #fileChunks(
+    inode: InodeId, range: { first: ChunkIndex, end: number }, limit: number,
+  ): { index: ChunkIndex, chunk: ChunkId }[] {
+    const options = limit === Infinity ? fileChunkRange(inode, range) : { ...fileChunkRange(inode, range), limit }
+    return Array.from(this.#store.entries(options), ({ key, value }) => (
+      { index: secondIdIn(key) as ChunkIndex, chunk: numberIn(value, 0) as ChunkId }))
+  }
+
   #change(): void {
     if (this.#looking) throw wouldChange
   }
@@ -312,6 +363,13 @@ export class MasterState {
       this.#recentInodes = new Map()
     }
     this.#recentInodes.set(inode, record)
+  }
+}
+
+function fileChunkRange(inode: InodeId, { first, end }: { first: ChunkIndex, end: number }): { start: Buffer, end: Buffer } {
+  return {
+    start: pairKey(Table.fileChunk, inode, first),
+    end: pairKey(Table.fileChunk, inode, Math.min(end, Number.MAX_SAFE_INTEGER)),
   }
 }
 

@@ -3,7 +3,7 @@
  * together lies together and a directory's order is the order of its names' bytes. Numbers are for ever.
  */
 export const Table = {
-  counters: 0, inode: 1, entry: 2, chunk: 3, fileChunk: 4, xattr: 5, target: 6, orphan: 7, session: 8, result: 9,
+  counters: 0, inode: 1, entry: 2, chunk: 3, fileChunk: 4, xattr: 5, target: 6, orphan: 7, session: 8, result: 9, trim: 10,
 } as const
 export type Table = (typeof Table)[keyof typeof Table]
 

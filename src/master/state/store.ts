@@ -53,6 +53,10 @@ export class Store {
     return this.#tree.getRange(optionsOf(range))
   }
 
+  count(range: { start: Buffer, end: Buffer }): number {
+    return this.#tree.getKeysCount(range)
+  }
+
   /** All that `run` writes, or nothing when it throws. */
   transaction<Result>(run: () => Result): Result {
     return this.#tree.transactionSync(run)
