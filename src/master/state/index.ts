@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { DfsError } from '../../protocol/errors.ts'
 import {
-  ROOT_INODE, type ChunkId, type ChunkIndex, type ChunkVersion, type InodeId, type SessionId,
+  type ChunkId, type ChunkIndex, type ChunkVersion, type InodeId, type SessionId,
 } from '../../protocol/identifiers.ts'
 import type { Stamp } from '../../protocol/master-api.ts'
 import type { LinkTarget, Name, XattrName } from '../../protocol/names.ts'
+import { encodeCounters, readCounters, type Counters } from './counters.ts'
 import { idIn, idKey, nameIn, nameKey, pairKey, secondIdIn, Table, tableKey } from './keys.ts'
 import {
   decodeChunk, decodeInode, encodeChunk, encodeInode, encodeNumbers, numberIn,
@@ -18,22 +19,7 @@ export type { ChunkRecord, FileChunk, Inode } from './records.ts'
 
 /** Decoded inodes kept at hand: so many used lately, and as many used before them. */
 const CACHED_INODES = 30_000
-const FIRST_INODE = ROOT_INODE + 1
-const COUNTERS = tableKey(Table.counters)
 const NOTHING = Buffer.from([1])
-
-/** Numbers that only rise, and totals. */
-interface Counters {
-  appliedIndex: number
-  nextInode: number
-  nextChunk: number
-  nextSession: number
-  /** Every version below may have been handed out. */
-  versionBound: number
-  inodeCount: number
-  chunkCount: number
-  sessionCount: number
-}
 
 /** Thrown by a change while the state may only be looked at: see {@link MasterState.wouldRefuse}. */
 class WouldChange extends Error {}
@@ -46,12 +32,12 @@ export class MasterState {
   readonly #trims: Trims
   #recentInodes = new Map<InodeId, Inode>()
   #olderInodes = new Map<InodeId, Inode>()
-  #counters: Counters
+  readonly #counters: Counters
   #looking = false
 
   constructor(store: Store) {
     this.#store = store
-    this.#counters = readCounters(store)
+    this.#counters = readCounters(store.get(tableKey(Table.counters)))
     this.#remembered = new Remembered(store)
     this.#trims = new Trims(store)
   }
@@ -196,7 +182,7 @@ export class MasterState {
     this.#store.transaction(() => {
       apply()
       this.#counters.appliedIndex = index
-      this.#store.put(COUNTERS, encodeCounters(this.#counters))
+      this.#store.put(tableKey(Table.counters), encodeCounters(this.#counters))
     })
   }
 
@@ -371,24 +357,4 @@ function fileChunkRange(inode: InodeId, { first, end }: { first: ChunkIndex, end
     start: pairKey(Table.fileChunk, inode, first),
     end: pairKey(Table.fileChunk, inode, Math.min(end, Number.MAX_SAFE_INTEGER)),
   }
-}
-
-const counterNames = [
-  'appliedIndex', 'nextInode', 'nextChunk', 'nextSession', 'versionBound', 'inodeCount', 'chunkCount', 'sessionCount',
-] as const satisfies readonly (keyof Counters)[]
-
-function encodeCounters(counters: Counters): Buffer {
-  return encodeNumbers(...counterNames.map(name => counters[name]))
-}
-
-function readCounters(store: Store): Counters {
-  const bytes = store.get(COUNTERS)
-  const counters: Counters = {
-    appliedIndex: 0, nextInode: FIRST_INODE, nextChunk: 1, nextSession: 1, versionBound: 1,
-    inodeCount: 0, chunkCount: 0, sessionCount: 0,
-  }
-  if (bytes !== undefined) {
-    for (const [position, name] of counterNames.entries()) counters[name] = numberIn(bytes, position)
-  }
-  return counters
 }
