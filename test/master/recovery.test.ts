@@ -123,6 +123,22 @@ t.test('a checkpoint made by another thread serves as well', async t => {
   t.equal(names(f).length, 301)
 })
 
+t.test('a state that is lost is rebuilt from checkpoint and journal; a lost checkpoint is named', async t => {
+  const f = new Fixture()
+  t.teardown(() => f.remove())
+  const options = { checkpointBytes: 2_000 }
+  await f.open(options)
+  for (let at = 0; at < 60; at++) await f.directory(`d${at}`)
+  await f.core.close()
+  const folder = path.join(f.folder, 'state')
+  rmSync(path.join(folder, 'state.mdb'))
+  await f.open(options)
+  t.equal(names(f).length, 60)
+  await f.core.close()
+  for (const name of readdirSync(folder)) rmSync(path.join(folder, name))
+  await t.rejects(f.open(options), { code: 'journal-failed', message: /checkpoint-\d+\.mdb/ })
+})
+
 t.test('a journal without its beginning is no journal', async t => {
   const f = await fixture(t)
   await f.directory('a')

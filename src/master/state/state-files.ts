@@ -61,7 +61,9 @@ export class StateFiles {
       if (last !== undefined) {
         const from = path.join(folder, checkpointFile(last.index))
         if (!fs.existsSync(from)) throw new DfsError('journal-failed', `${from}: this checkpoint is missing`)
-        fs.copyFileSync(from, file)
+        // Half a copy must never be taken for the state.
+        fs.copyFileSync(from, `${file}.new`)
+        fs.renameSync(`${file}.new`, file)
       }
       log.info({ checkpoint: last?.index ?? 0 }, 'the state is rebuilt from its last checkpoint and the journal')
     }
