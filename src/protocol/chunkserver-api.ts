@@ -59,9 +59,12 @@ export const chunkserverApi = defineApi('chunkserver', {
 
 /** What chunkservers ask of one another to keep replicas alike. */
 export const chunkserverPeerApi = defineApi('chunkserver-peer', {
-  /** From the primary: applies a mutation under its number; numbers of one version come without gaps, from 1. */
+  /**
+   * From the primary: applies a mutation under its number; numbers of one version come without gaps, from 1. `create`: the
+   * chunk is new under this version, so that a missing replica is made by number 1.
+   */
   apply: method(220, z.object({
-    ...replica, origin: chunkOrigin, commit: commitId, serial: serialNumber, mutation: placedMutation, source,
+    ...replica, origin: chunkOrigin, create: z.boolean(), commit: commitId, serial: serialNumber, mutation: placedMutation, source,
   }), nothing, 'request'),
 
   /** From the primary: syncs this replica. */

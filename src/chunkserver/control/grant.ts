@@ -33,7 +33,7 @@ export function grant(parts: Pick<Parts, 'self' | 'store' | 'chunks' | 'clock' |
   const peers = request.peers.filter(({ server }) => server !== self)
   chunk.lease?.end()
   chunk.lease = new Lease(
-    { chunk: chunk.id, version, origin, peers, leaseMs, lengthBytes, applyMs: timing.applyMs }, nowMs)
+    { chunk: chunk.id, version, origin, peers, leaseMs, create: request.create, lengthBytes, applyMs: timing.applyMs }, nowMs)
 }
 
 function beginNew(store: Parts['store'], chunk: LocalChunk, version: ChunkVersion): number {

@@ -12,6 +12,8 @@ export interface ApplyRequest {
   chunk: ChunkId
   version: ChunkVersion
   origin: ChunkOrigin
+  /** The chunk is new under this version. */
+  create: boolean
   commit: CommitId
   serial: SerialNumber
   mutation: PlacedMutation
@@ -43,11 +45,12 @@ export async function applyAsSecondary(parts: ApplyParts, request: ApplyRequest,
  * @throws DfsError 'lease-lost' there is a newer version, or a restart lost the place in the order of this one;
  *   'replica-failed' this server was never fenced to that version, so it is no member
  */
-function joinIfNew({ store }: ApplyParts, chunk: LocalChunk, { version }: ApplyRequest): void {
+function joinIfNew({ store }: ApplyParts, chunk: LocalChunk, { version, create }: ApplyRequest): void {
   if (chunk.hasOrder(version)) return
   const replica = store.get(chunk.id)
   const here = Math.max(chunk.promised, replica?.version ?? 0)
-  if (replica === undefined && version > here) {
+  // Not if others have more than the mutations of this version: a replica that was here and went must be copied.
+  if (create && replica === undefined && version > here) {
     chunk.beginOrder(version)
     return
   }
@@ -75,11 +78,11 @@ export async function applyHere(
 
 /** The replica to change; made where this is the first mutation of a new chunk. */
 function replicaFor(
-  { store }: Pick<Parts, 'store'>, { chunk, version, origin, serial }: Omit<ApplyRequest, 'source'>,
+  { store }: Pick<Parts, 'store'>, { chunk, version, origin, create, serial }: Omit<ApplyRequest, 'source'>,
 ): Replica {
   const replica = store.get(chunk)
   if (replica === undefined) {
-    if (serial !== 1) throw new DfsError('no-such-replica', `chunk ${chunk} has no replica here`)
+    if (!create || serial !== 1) throw new DfsError('no-such-replica', `chunk ${chunk} has no replica here`)
     return store.create(chunk, version, origin)
   }
   if (replica.version !== version) {

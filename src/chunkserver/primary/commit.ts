@@ -43,8 +43,9 @@ export async function commit(parts: Parts, request: CommitRequest, payload: Buff
   // 4. The number, in the order of arrival; from here on others may follow.
   const { chunk: id, version, commit, source } = request
   const serial = lease.takeSerial()
+  const { origin, create } = lease.terms
   const outcome = everywhere(parts, chunk, lease, placed,
-    { chunk: id, version, commit, source, serial, origin: lease.terms.origin, mutation: placed.mutation }, bytes)
+    { chunk: id, version, commit, source, serial, origin, create, mutation: placed.mutation }, bytes)
   lease.running.set(commit, outcome)
   try {
     return await outcome

@@ -10,6 +10,8 @@ export interface LeaseTerms {
   /** The other members. */
   peers: readonly ServerAddress[]
   leaseMs: number
+  /** There were no replicas when it began: the first mutation makes them. */
+  create: boolean
   /** Of the replica when the lease began. */
   lengthBytes: number
   /** How long a mutation may take: none starts that might end after the lease. */

@@ -21,7 +21,7 @@ t.test('chunks nobody writes to any more are forgotten, with the leases that ran
   const old = chunks.at(id(1))
   old.beginOrder(one)
   old.lease = new Lease({
-    chunk: id(1), version: one, origin, peers: [], leaseMs: 60_000, lengthBytes: 0, applyMs: 5_000,
+    chunk: id(1), version: one, origin, peers: [], leaseMs: 60_000, create: true, lengthBytes: 0, applyMs: 5_000,
   }, world.clock.nowMs())
   await pass(world, bounds.idleChunkMs / 2)
   chunks.at(id(2)).beginOrder(one)
