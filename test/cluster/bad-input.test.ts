@@ -42,7 +42,7 @@ t.test('whatever is thrown at a port, the servers go on serving', async t => {
   const servers = (await cluster.processes()).filter(({ role }) => role !== 'mount')
   t.equal(servers.length, 4)
   const greeting = message(MessageKind.hello, 0, hello)
-  for (const { name, address = '' } of servers) {
+  for (const { name, address } of servers) {
     const pid = (await cluster.process(name)).pid
     await Promise.all([
       throwAt(address, Buffer.alloc(0)),

@@ -31,20 +31,20 @@ t.test('daemons that cannot start say why', async t => {
     t.not(code, 0, `${what}: exits with an error`)
     t.match(stderr, said, `${what}: says what`)
   }
-  await refused('port taken', 'dfs-master', ['--data', `${folder}/m`, '--listen', master.address ?? ''], /EADDRINUSE|in use/)
-  await refused('two masters on one folder', 'dfs-master', ['--data', master.data ?? '', '--listen', '127.0.0.1:0'], /another|already|in use/i)
+  await refused('port taken', 'dfs-master', ['--data', `${folder}/m`, '--listen', master.address], /EADDRINUSE|in use/)
+  await refused('two masters on one folder', 'dfs-master', ['--data', master.data, '--listen', '127.0.0.1:0'], /another|already|in use/i)
   await refused('two chunkservers on one folder', 'dfs-chunkserver',
-    ['--data', server.data ?? '', '--master', master.address ?? ''], /another|already|in use/i)
+    ['--data', server.data, '--master', master.address], /another|already|in use/i)
   await cluster.kill('chunkserver-1', 'SIGTERM')
   await refused('folder of another cluster', 'dfs-chunkserver',
-    ['--data', server.data ?? '', '--master', await other.master()], /cluster/)
+    ['--data', server.data, '--master', await other.master()], /cluster/)
   writeFileSync(`${folder}/file`, '')
   await refused('data folder is a file', 'dfs-master', ['--data', `${folder}/file`], /file/)
 
   t.test('dfs-mount too', mounting, async () => {
     await refused('no master there', 'dfs-mount', ['127.0.0.1:1', folder], /127\.0\.0\.1:1/)
-    await refused('no mount point', 'dfs-mount', [master.address ?? '', `${folder}/missing`], /missing/)
-    await refused('mount point is a file', 'dfs-mount', [master.address ?? '', `${folder}/file`], /directory/i)
+    await refused('no mount point', 'dfs-mount', [master.address, `${folder}/missing`], /missing/)
+    await refused('mount point is a file', 'dfs-mount', [master.address, `${folder}/file`], /directory/i)
   })
 })
 
@@ -52,7 +52,9 @@ t.test('a daemon ends cleanly on SIGTERM, with exit code 0', async t => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'dfs-commands-'))
   t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
   const { child, ended } = start('bin/dfs-master', ['--data', folder, '--listen', '127.0.0.1:0'])
-  await new Promise(resolve => { child.stderr?.once('data', resolve) })
+  await new Promise<void>(resolve => {
+    child.stderr?.on('data', (chunk: Buffer) => { if (chunk.includes('is up')) resolve() })
+  })
   child.kill('SIGTERM')
   t.equal((await ended).code, 0)
 })

@@ -37,6 +37,8 @@ export function run(
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
       }
     })
+    // A program need not read its input.
+    child.stdin?.on('error', () => {})
     child.stdin?.end(options.input ?? '')
   })
 }
@@ -55,8 +57,8 @@ export function shell(script: string, options: Parameters<typeof run>[2] = {}): 
 
 const clusterStatus = z.object({
   processes: z.array(z.object({
-    name: z.string(), role: z.enum(['master', 'chunkserver', 'mount']), pid: z.number().optional(),
-    address: z.string().optional(), data: z.string().optional(), running: z.boolean(),
+    name: z.string(), role: z.enum(['master', 'chunkserver', 'mount']), pid: z.number().nullable(),
+    address: z.string(), data: z.string(),
   })),
 })
 export type ClusterProcess = z.infer<typeof clusterStatus>['processes'][number]
@@ -102,14 +104,12 @@ export class Cluster {
 
   async process(name: string): Promise<ClusterProcess & { pid: number }> {
     const found = (await this.processes()).find(each => each.name === name)
-    if (found?.pid === undefined) throw new Error(`${name} does not run`)
+    if (found === undefined || found.pid === null) throw new Error(`${name} does not run`)
     return { ...found, pid: found.pid }
   }
 
   async master(): Promise<string> {
-    const { address } = await this.process('master')
-    if (address === undefined) throw new Error('the master has no address')
-    return address
+    return (await this.process('master')).address
   }
 
   /** Ends a process with a signal, and waits until it is gone; it proves that it was there. */

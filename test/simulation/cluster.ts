@@ -62,15 +62,16 @@ abstract class Machine {
 function networkOf(world: World, host: string, life: Life): Network {
   const network = world.network.forHost(host)
   const never = new Promise<never>(() => {})
+  const isDead = (): boolean => life.dead
   return {
     dial: async (address, timeoutMs) => {
-      if (life.dead) return never
+      if (isDead()) return never
       const connection = await network.dial(address, timeoutMs)
-      if (!life.dead) return connection
+      if (!isDead()) return connection
       connection.close('the process is dead')
       return never
     },
-    listen: (address, accept) => life.dead ? never : network.listen(address, accept),
+    listen: (address, accept) => isDead() ? never : network.listen(address, accept),
   }
 }
 

@@ -24,7 +24,7 @@ export class Faults {
   /** Goes on until `stop`; resolves when everything is healed. */
   async run(): Promise<void> {
     const { clock } = this.#cluster.world
-    while (!this.#stopping.signal.aborted) {
+    for (;;) {
       await pause(clock, 50 + this.#random.below(1_500), this.#stopping.signal)
       if (this.#stopping.signal.aborted) return
       await this.#blow(this.#random.pick(this.#kinds))
