@@ -57,7 +57,7 @@ os.close(f)`])
 
   t.test('a mount that is ended with SIGTERM has flushed, and is gone', async t => {
     const three = await cluster.mountAgain()
-    await shell(`exec 3> ${three}/flushed; printf late >&3; kill -TERM $(pgrep -f "dfs-mount.* ${three}"); exec 3>&- || true`)
+    await shell(`exec 3> ${three}/flushed; printf late >&3; kill -TERM $(pgrep -f "dfs-[m]ount.* ${three}"); exec 3>&- || true`)
     await eventually('it is unmounted', async () => (await run('mountpoint', ['-q', three])).code === 0 ? undefined : true)
     t.equal(await must('cat', [`${one}/flushed`]), 'late')
   })
