@@ -137,7 +137,12 @@ export class Link {
       return
     }
     const parsed = served.method.request.safeParse(header)
-    if (!parsed.success) throw new DfsError('bad-message', `${served.name}: ${parsed.error.message}`)
+    if (!parsed.success) {
+      const error = new DfsError('bad-message', `${served.name}: ${parsed.error.message}`)
+      // Told before the connection closes, or the caller would send the same again over the next one.
+      this.#answerFailure(call, error)
+      throw error
+    }
     if (payload.length > 0 && served.method.payload !== 'request' && served.method.payload !== 'both') {
       throw new DfsError('bad-message', `${served.name} takes no payload`)
     }

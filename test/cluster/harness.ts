@@ -99,7 +99,9 @@ export class Cluster {
   }
 
   async processes(): Promise<ClusterProcess[]> {
-    return clusterStatus.parse(JSON.parse(await must('scripts/cluster', ['status', '--dir', this.data, '--json']))).processes
+    // Its exit code tells whether all of them run.
+    const { stdout } = await run('scripts/cluster', ['status', '--dir', this.data, '--json'])
+    return clusterStatus.parse(JSON.parse(stdout)).processes
   }
 
   async process(name: string): Promise<ClusterProcess & { pid: number }> {

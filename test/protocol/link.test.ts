@@ -79,7 +79,7 @@ t.test('a lost link makes outcomes unknown, and later calls unreachable', async 
 t.test('what does not fit its schema closes the link, at whichever end it arrives', async t => {
   const asked = await pair()
   const tooLong = asked.near.call(api.methods.echo, { text: 'longer than ten' }, deadline).catch(asDfsError)
-  t.match(await asked.world.finish(tooLong, limits), { code: 'outcome-unknown' })
+  t.match(await asked.world.finish(tooLong, limits), { code: 'bad-message' })
   t.ok(asked.far.closed, 'the server closed it')
   const answered = await pair()
   t.match(await answered.world.finish(answered.near.call(api.methods.lie, {}, deadline).catch(asDfsError), limits),
