@@ -107,17 +107,24 @@ async function awaitServers(parts: ChunkParts, chunk: ChunkId, suspects: readonl
   await servers.until(() => awaited.every(({ link }) => link !== undefined), graceMs)
 }
 
+/**
+ * Whom to ask. Replicas that may lack acknowledged bytes only where no other can come back: one whose server is just out of
+ * reach is worth the wait.
+ */
 function candidatesOf(
   { table, locations, servers }: ChunkParts, chunk: ChunkId, suspects: readonly ServerId[],
 ): Server[] {
   const record = table.chunk(chunk)
   if (record === undefined) throw new DfsError('no-such-entry', `chunk ${chunk} is gone`)
-  const reachable = locations.of(chunk)
-    .filter(replica => isCurrent(replica, record))
-    .flatMap(({ server }) => servers.get(server) ?? [])
-    .filter(({ link }) => link !== undefined)
-  const trusted = reachable.filter(({ id }) => !suspects.includes(id))
-  return trusted.length > 0 ? trusted : reachable
+  const alive = locations.of(chunk).filter(replica => isCurrent(replica, record))
+    .flatMap(({ server: id, state }) => {
+      const server = servers.get(id)
+      return server === undefined || servers.stateOf(server) === 'dead' ? [] : [{ server, state }]
+    })
+  const trusted = alive.filter(({ state }) => state !== 'doubtful')
+  const reachable = (trusted.length > 0 ? trusted : alive).map(({ server }) => server).filter(({ link }) => link !== undefined)
+  const unsuspected = reachable.filter(({ id }) => !suspects.includes(id))
+  return unsuspected.length > 0 ? unsuspected : reachable
 }
 
 /**

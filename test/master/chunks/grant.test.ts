@@ -154,6 +154,23 @@ t.test('one that lost acknowledged bytes in a power cut stays out while there ar
   t.equal(world.server(1).replicas.get(first.chunk)?.content, 5)
 })
 
+t.test('one that lost acknowledged bytes is not taken while a good one is only out of reach', async t => {
+  const world = await ChunkWorld.of(three)
+  const first = await world.lease()
+  world.write(first, 5)
+  await world.pass(world.config.heartbeatMs)
+  const [one] = world.servers
+  one?.kill()
+  Object.assign(one?.replicas.get(first.chunk) ?? {}, { state: 'doubtful', content: 4 })
+  await world.finish(one?.connect() ?? Promise.resolve())
+  world.server(2).kill()
+  world.server(3).kill()
+  await world.finish(new Promise<void>(resolve => { world.clock.after(100, resolve) }))
+  await t.rejects(world.lease(), { code: 'no-replica' })
+  await world.finish(world.server(3).connect())
+  t.strictSame((await world.lease()).replicas.map(({ server }) => server), [3], 'it is back')
+})
+
 t.test('when all lost something, the one with most is what the others get', async t => {
   const world = await ChunkWorld.of(three)
   const first = await world.lease()
