@@ -172,7 +172,8 @@ export class Repair {
   async #help(chunk: ChunkId, needy: Needy, nowMs: number): Promise<void> {
     const { locks, config, clock, log } = this.#parts
     const quietness = {
-      mayDisturb: nowMs - needy.sinceMs > PATIENCE_HEARTBEATS * config.heartbeatMs,
+      // The last good replica is not left alone for long, however busy it is: nothing else has what is written to it.
+      mayDisturb: isAlmostLost(needy.need) || nowMs - needy.sinceMs > PATIENCE_HEARTBEATS * config.heartbeatMs,
       // Leases granted before a restart of the master end in time.
       leasesAreKnown: nowMs - this.#startedMs > config.leaseMs,
     }
@@ -197,4 +198,9 @@ export class Repair {
       case 'lost': return Promise.resolve('no way')
     }
   }
+}
+
+/** Whether the loss of one more replica would lose acknowledged bytes. */
+function isAlmostLost(need: Need): boolean {
+  return need.kind === 'copies' && need.good === 1
 }

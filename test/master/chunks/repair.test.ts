@@ -99,6 +99,16 @@ t.test('a chunk that is being written is not copied at once, but a busy one not 
   t.equal((await world.lease(0)).replicas.length, 3, 'and the writer goes on with three')
 })
 
+t.test('the last good replica is copied at once, however busy it is', async t => {
+  const { world, first } = await written([{}, {}, {}, {}])
+  const suspects = first.replicas.map(({ server }) => server).filter(server => server !== first.primary)
+  const second = await world.lease(0, { suspects, known: first.version })
+  t.equal(second.replicas.length, 1)
+  await world.finish(world.server(second.primary).heartbeat([{ chunk: second.chunk, version: second.version }]))
+  await world.pass(2 * world.config.heartbeatMs)
+  t.ok(world.servers.some(({ copied }) => copied.length > 0))
+})
+
 t.test('copies never run while somebody may write under a lease that cannot be ended', async t => {
   const { world, first } = await written([{}, {}, {}, {}], 1, { leaseMs: 3_600_000 })
   const primary = world.server(first.primary)
