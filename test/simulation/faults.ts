@@ -5,7 +5,19 @@ import type { SeededRandom } from './random.ts'
 export const faultKinds = ['kill', 'power', 'cut', 'reset'] as const
 export type FaultKind = (typeof faultKinds)[number]
 
-/** Hurts a cluster at random, one machine or one way at a time, and heals it before the next blow. */
+/** How often to ask whether the cluster is whole again, and how long to wait for it before another blow is chosen, in ms. */
+const WHOLE_EVERY_MS = 250
+const WHOLE_WITHIN_MS = 20_000
+/** The answers in a row that count: a change under way may be about to leave out a replica. */
+const WHOLE_ANSWERS = 2
+
+/**
+ * Hurts a cluster at random, one machine or one way at a time, and heals it before the next blow.
+ *
+ * Bytes that were not synced are in the page caches of the replicas' machines only, and documented to be gone when all of
+ * these lose power. So no chunkserver loses power before all chunks have their replicas again: whatever a run loses then,
+ * it should not have lost.
+ */
 export class Faults {
   readonly #cluster: SimulatedCluster
   readonly #random: SeededRandom
@@ -36,11 +48,12 @@ export class Faults {
   }
 
   async #blow(kind: FaultKind): Promise<void> {
-    const { world, machines, hosts } = this.#cluster
+    const { world, master, machines, hosts } = this.#cluster
     const random = this.#random
     const lastsMs = random.chance(0.7) ? random.below(1_000) : random.below(12_000)
     if (kind === 'kill' || kind === 'power') {
       const machine = random.pick(machines)
+      if (kind === 'power' && machine !== master && !await this.#whole()) return
       this.#note(`${kind} ${machine.host} for ${String(lastsMs)} ms`)
       machine.crash(kind)
       await pause(world.clock, lastsMs)
@@ -58,6 +71,22 @@ export class Faults {
     world.network.cut(one, other)
     await pause(world.clock, lastsMs)
     world.network.heal(one, other)
+  }
+
+  /** Waits until the master says that nothing is amiss. @returns whether it did in time */
+  async #whole(): Promise<boolean> {
+    const { clients: [first], servers, world: { clock } } = this.#cluster
+    const deadlineMs = clock.nowMs() + WHOLE_WITHIN_MS
+    for (let answers = 0; answers < WHOLE_ANSWERS;) {
+      if (this.#stopping.signal.aborted || clock.nowMs() > deadlineMs) return false
+      const status = await first?.client.admin.status().catch(() => undefined)
+      const whole = status !== undefined && status.remarks.length === 0
+        && status.servers.filter(({ state }) => state === 'live').length === servers.length
+        && status.underReplicated + status.missing + status.repairsRunning === 0
+      answers = whole ? answers + 1 : 0
+      if (answers < WHOLE_ANSWERS) await pause(clock, WHOLE_EVERY_MS, this.#stopping.signal)
+    }
+    return true
   }
 
   #note(what: string): void {
