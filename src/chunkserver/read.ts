@@ -15,6 +15,7 @@ export interface ReadRequest {
 export interface ReadResult {
   reply: { checksum: Checksum, version: ChunkVersion, replicaLengthBytes: number }
   payload: Buffer[]
+  spent: true
 }
 
 /**
@@ -32,6 +33,7 @@ export async function read(store: ReplicaStore, request: ReadRequest): Promise<R
   return {
     reply: { checksum, version: replica.version, replicaLengthBytes: lengthSeen(replica, request, data.length) },
     payload: [data],
+    spent: true,
   }
 }
 

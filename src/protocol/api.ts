@@ -33,6 +33,8 @@ export interface Answer<Reply> {
 export interface Given<Reply> {
   reply: Reply
   payload?: readonly Uint8Array[]
+  /** The payload's memory is of no use to anybody once it has left: it is recycled (see seams/payloads.ts). */
+  spent?: boolean
 }
 
 /** One function for each method: a forgotten one does not compile. */

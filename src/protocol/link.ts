@@ -3,6 +3,7 @@ import type { Log } from '../seams/log.ts'
 import type { Connection } from '../seams/network.ts'
 import type { Answer, Api, Given, Handlers, Method, Methods, ReplyOf, RequestOf } from './api.ts'
 import { asDfsError, DfsError, errorCodeOf, errors } from './errors.ts'
+import { recycle } from '../seams/payloads.ts'
 import { limits } from './limits.ts'
 import { decodeMessage, encodeMessage, MessageKind, type Message } from './wire.ts'
 
@@ -160,7 +161,8 @@ export class Link {
       const given = await served.run(request, payload)
       if (given.payload !== undefined) await this.#connection.writable()
       this.#connection.send(
-        encodeMessage(MessageKind.reply, call, served.method.number, given.reply, given.payload))
+        encodeMessage(MessageKind.reply, call, served.method.number, given.reply, given.payload),
+        given.spent === true ? () => { given.payload?.forEach(recycle) } : undefined)
     } catch (error) {
       const failure = asDfsError(error)
       if (failure.code === 'internal') this.#log.error({ error, method: served.name }, `${served.name} failed`)

@@ -4,8 +4,11 @@ export interface Connection {
   readonly remote: string
   /** Bytes accepted by {@link send} that have not left this process yet. */
   readonly waitingBytes: number
-  /** Sends the parts as one message. The parts must not change until it has left. After a close, does nothing. */
-  send(parts: readonly Uint8Array[]): void
+  /**
+   * Sends the parts as one message. They must not change until it has left, when `left` is called; after a close,
+   * neither may ever happen.
+   */
+  send(parts: readonly Uint8Array[], left?: () => void): void
   /** Resolves when few enough bytes wait that sending more makes sense, or the connection has closed. */
   writable(): Promise<void>
   /** Must be set in the turn in which the connection was handed over. The message belongs to the receiver. */

@@ -10,7 +10,7 @@ const SLAB_USE_BYTES_MIN = 128 * 1024
 const free: ArrayBuffer[] = []
 
 /** Which slab some bytes stand in, by the very object that was handed out: recycling twice does nothing. */
-const lent = new WeakMap<Buffer, ArrayBuffer>()
+const lent = new WeakMap<Uint8Array, ArrayBuffer>()
 
 /** Memory for a message of that many bytes. It belongs to the caller until {@link recycle}, or for good. */
 export function payloadMemory(bytes: number): Buffer {
@@ -34,7 +34,7 @@ export function recycleAs(whole: Buffer, part: Buffer): void {
  * It is never needed, only worth it where hundreds of MB/s pass: the collector looks through the whole heap for every
  * few dozen MB that are left to it, which took up to 40 % of a chunkserver's time.
  */
-export function recycle(bytes: Buffer): void {
+export function recycle(bytes: Uint8Array): void {
   const slab = lent.get(bytes)
   if (slab === undefined) return
   lent.delete(bytes)

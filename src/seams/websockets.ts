@@ -122,11 +122,14 @@ class SocketConnection implements Connection {
     return this.#socket.bufferedAmount
   }
 
-  send(parts: readonly Uint8Array[]): void {
+  send(parts: readonly Uint8Array[], left?: () => void): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     const last = parts.length - 1
     parts.forEach((part, index) => {
-      this.#socket.send(part, { binary: true, fin: index === last }, this.#sent)
+      this.#socket.send(part, { binary: true, fin: index === last }, error => {
+        this.#sent()
+        if (index === last && error == null) left?.()
+      })
     })
   }
 

@@ -154,12 +154,13 @@ class End implements Connection {
     return this.#other === undefined ? 0 : this.#other.#inbox.reduce((sum, { bytes }) => sum + bytes.length, 0)
   }
 
-  send(parts: readonly Uint8Array[]): void {
+  send(parts: readonly Uint8Array[], left?: () => void): void {
     const other = this.#other
     if (!this.#open || other === undefined) return
     const dueMs = Math.max(other.#lastDueMs, this.#clock.nowMs() + this.#network.delayMs())
     other.#lastDueMs = dueMs
     other.#inbox.push({ dueMs, bytes: Buffer.concat(parts) })
+    left?.()
     this.#clock.after(dueMs - this.#clock.nowMs(), () => { other.deliverWaiting() })
     if (this.#network.isCut(this.host, this.otherHost)) {
       this.#clock.after(SILENCE_MS_MAX, () => {

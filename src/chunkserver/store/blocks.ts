@@ -3,6 +3,7 @@ import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { DiskFile } from '../../seams/disk.ts'
+import { payloadMemory, recycleAs } from '../../seams/payloads.ts'
 import { combine } from './combined-checksum.ts'
 import type { OpenReplica } from './open-files.ts'
 import { blocksIn, validBytes, type Table } from './table.ts'
@@ -40,7 +41,7 @@ export async function readVerified(replica: Extended, fromByte: number, toByte: 
   const startByte = firstBlock * BLOCK
   const inline = toByte - fromByte <= INLINE_BYTES_MAX
   const readBytes = Math.min(blocksIn(toByte) * BLOCK, replica.lengthBytes) - startByte
-  const bytes = inline ? scratch.subarray(0, readBytes) : Buffer.allocUnsafe(readBytes)
+  const bytes = inline ? scratch.subarray(0, readBytes) : payloadMemory(readBytes)
   const got = inline ? replica.data.readNow(bytes, startByte) : await replica.data.read(bytes, startByte)
   let checksum = 0 as Checksum
   for (let block = firstBlock; block < blocksIn(toByte); block++) {
@@ -56,7 +57,9 @@ export async function readVerified(replica: Extended, fromByte: number, toByte: 
       : checksumOf(stored.subarray(from, to), checksum)
   }
   const data = bytes.subarray(fromByte - startByte, toByte - startByte)
-  return { data: inline ? Buffer.from(data) : data, checksum }
+  if (inline) return { data: Buffer.from(data), checksum }
+  recycleAs(bytes, data)
+  return { data, checksum }
 }
 
 /**
