@@ -53,7 +53,7 @@ export class Client {
     this.#data = new DataPath({
       clock, random, log, pool: this.#pool, master: dataMaster(session), options: { patienceMs },
     })
-    this.#namespace = new Namespace({ session, cache, unsentOf: inode => this.#files.unsentOf(inode) })
+    this.#namespace = new Namespace({ session, cache, unsentOf: attributes => this.#files.unsentOf(attributes) })
     this.#files = new Files({ session, namespace: this.#namespace, data: this.#data })
     this.fileSystem = new Tree({ root: ROOT_INODE, cacheMs, namespace: this.#namespace, files: this.#files })
     this.admin = new Admin({ session, pool: this.#pool })

@@ -21,6 +21,18 @@ t.test('two mounts of one cluster', mounting, async t => {
     t.equal(await shell(`dd if=${two}/middle bs=1 skip=1500000 count=7 status=none`), 'changed')
   })
 
+  t.test('a file that is held open shows what another mount wrote as soon as stat does', async t => {
+    t.equal(await must('python3', ['-c', `
+import os, time
+open('${one}/held', 'w').write('old')
+f = os.open('${two}/held', os.O_RDONLY)
+assert os.read(f, 10) == b'old'
+a = open('${one}/held', 'r+'); a.write('NEWER'); a.close()
+deadline = time.time() + 5
+while os.stat('${two}/held').st_size != 5 and time.time() < deadline: time.sleep(0.05)
+print(os.pread(f, 10, 0).decode())`]), 'NEWER\n')
+  })
+
   t.test('rename, unlink and chmod by one are seen by the other within the cache time', async t => {
     await shell(`cd ${one} && mkdir dir && touch dir/a dir/b && ls -l ${two}/dir && mv dir/a dir/renamed && rm dir/b && chmod 700 dir`)
     await eventually('the other mount sees all three', async () => {

@@ -17,8 +17,11 @@ export class Files {
     this.#parts = parts
   }
 
-  unsentOf(inode: InodeId): Unsent | undefined {
-    return this.#open.get(inode)?.contents.unsent
+  /** What attributes from the master lack. Where they tell that others have changed an open file, it learns so. */
+  unsentOf(attributes: Attributes): Unsent | undefined {
+    const file = this.#open.get(attributes.inode)
+    if (file !== undefined && attributes.contentVersion > file.contents.contentVersion) file.refresh(attributes)
+    return file?.contents.unsent
   }
 
   /** Asks the master, so that what others closed before is seen. */

@@ -25,10 +25,11 @@ interface Place {
 export class Namespace {
   readonly #session: MasterSession
   readonly #cache: NamespaceCache
-  readonly #unsentOf: (inode: InodeId) => Unsent | undefined
+  /** What is unsent of a file that is open here, which also learns of the attributes. */
+  readonly #unsentOf: (attributes: Attributes) => Unsent | undefined
 
   constructor(parts: {
-    session: MasterSession, cache: NamespaceCache, unsentOf: (inode: InodeId) => Unsent | undefined,
+    session: MasterSession, cache: NamespaceCache, unsentOf: (attributes: Attributes) => Unsent | undefined,
   }) {
     this.#session = parts.session
     this.#cache = parts.cache
@@ -182,7 +183,7 @@ export class Namespace {
 
   /** The attributes with what has been written here and not sent. */
   seen(attributes: Attributes): Attributes {
-    const unsent = this.#unsentOf(attributes.inode)
+    const unsent = this.#unsentOf(attributes)
     if (unsent === undefined) return attributes
     const later = (ns: bigint): bigint => unsent.modifiedNs > ns ? unsent.modifiedNs : ns
     return {
