@@ -7,6 +7,7 @@ const onceFailing = [
   { seed: 360, operations: 100, clients: 2 },
   { seed: 401, operations: 100, clients: 2 },
   { seed: 20274, operations: 60, clients: 3 },
+  { seed: 90051, operations: 400, clients: 3 },
 ]
 
 /** Fresh ones for every run of the tests, named in the output. */

@@ -43,7 +43,7 @@ export async function commit(parts: Parts, request: CommitRequest, payload: Buff
   // 4. The number, in the order of arrival; from here on others may follow.
   const { chunk: id, version, commit, source } = request
   const serial = lease.takeSerial()
-  const { origin, create } = lease.terms
+  const { create, terms: { origin } } = lease
   const outcome = everywhere(parts, chunk, lease, placed,
     { chunk: id, version, commit, source, serial, origin, create, mutation: placed.mutation }, bytes)
   lease.running.set(commit, outcome)
@@ -68,6 +68,7 @@ async function everywhere(
   //    members anew and make them alike.
   blame(parts, lease, applied)
   if (applied.length > 0) return replicasFailed(lease)
+  lease.joined()
   lease.checkMayAcknowledge(parts.clock.nowMs())
   if (request.source.from === 'push') parts.held.applied(request.source.push)
   const { offsetBytes, writtenBytes, lengthBytes } = placed

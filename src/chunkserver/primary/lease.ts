@@ -30,6 +30,7 @@ export class Lease {
   #nextSerial = 1
   #endsAtMs = 0
   #ended = false
+  #everyoneJoined = false
   readonly #failed = new Set<ServerId>()
 
   constructor(terms: LeaseTerms, fromMs: number) {
@@ -40,6 +41,19 @@ export class Lease {
 
   takeSerial(): SerialNumber {
     return this.#nextSerial++ as SerialNumber
+  }
+
+  /**
+   * Whether members may still have to make their replica. Once all have, one without it has lost it in a power cut, and
+   * must say so at once instead of waiting for a first mutation that came long ago.
+   */
+  get create(): boolean {
+    return this.terms.create && !this.#everyoneJoined
+  }
+
+  /** All members have applied a mutation. */
+  joined(): void {
+    this.#everyoneJoined = true
   }
 
   /** Whether no mutation got a number under it. */

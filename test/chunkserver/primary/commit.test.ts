@@ -121,6 +121,19 @@ t.test('when a secondary dies nothing is acknowledged until the master has chose
   }
 })
 
+t.test('a secondary that has lost its new replica fails at once', async t => {
+  const servers = await Servers.start(1)
+  await servers.grant(1, { v: 1, peers: all, create: true })
+  await servers.finish(servers.write(1, 1, 0, Buffer.from('first')))
+  await servers.drop(2, 1)
+  const { host, disk, shown } = servers.kill(2)
+  await servers.launch(host, disk)
+  const beforeMs = servers.world.clock.nowMs()
+  t.same(await servers.finish(servers.write(1, 1, 5, Buffer.from('second'))),
+    { outcome: 'replicas-failed', servers: [shown.server] })
+  t.ok(servers.world.clock.nowMs() - beforeMs < 1_000, 'it waits for no mutation that came before')
+})
+
 t.test('pushed bytes travel down the chain once and are written where the commit says', async t => {
   const servers = await Servers.start(1)
   await servers.grant(2, { v: 1, peers: all, create: true })
