@@ -38,7 +38,7 @@ export async function copy(parts: CopyParts, request: CopyRequest): Promise<{ le
       // 2. Durable and in place in one step, over any older replica of the chunk.
       refuseIfFenced(chunk, version)
       await copying.finish()
-      chunk.recent.clear()
+      chunk.forgetCommits()
       parts.log.info({ chunk: id, version, from: from.address, lengthBytes }, 'a replica was copied here')
       return { lengthBytes }
     } catch (error) {

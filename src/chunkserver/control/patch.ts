@@ -44,7 +44,7 @@ export async function patch(
       throw new DfsError('stale-replica', `chunk ${chunk.id} is at version ${replica.version} here, not ${version}`)
     }
     // What was done here may be undone by this: a client that repeats it must not be told that it is done.
-    chunk.recent.clear()
+    chunk.forgetCommits()
     await replica.patch(lengthBytes, extents, data.length === 0 ? [] : [data])
     if (!request.last) return
     await replica.sync()

@@ -55,6 +55,12 @@ export class LocalChunk {
     this.#order = { version, inOrder: new InOrder({ clock: this.#clock, waitMs: this.#waitMs }) }
   }
 
+  /** The bytes were replaced by another replica's: what was done here may be undone, and what was done there is not known. */
+  forgetCommits(): void {
+    this.recent.clear()
+    this.rememberedSince = undefined
+  }
+
   /** Refuses mutations that have not started; resolves when none runs. */
   async endOrder(): Promise<void> {
     this.lease?.end()

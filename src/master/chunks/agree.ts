@@ -153,17 +153,16 @@ function withoutDoubtful(fenced: readonly Member[]): Member[] {
 }
 
 function choosePrimary(
-  { leases, table }: ChunkParts, chunk: ChunkId, members: readonly Member[], near: string | undefined,
+  { leases }: ChunkParts, chunk: ChunkId, members: readonly Member[], near: string | undefined,
 ): Member | undefined {
   const before = leases.of(chunk)?.primary
-  // One that was restarted would not recognise an append that it has applied, and do it again.
-  const recorded = table.chunk(chunk)?.version ?? 0
-  const remembers = ({ rememberedSince }: Member): boolean => rememberedSince <= recorded
   // Doubtful ones lost the end of what was written, so the longest has lost least.
   const longest = members.some(({ state }) => state === 'doubtful')
   return [...members].sort((one, other) =>
     (longest ? other.lengthBytes - one.lengthBytes : 0)
-    || Number(remembers(other)) - Number(remembers(one))
+    // One that was restarted, or copied since, would not recognise an append that is repeated, and do it again: whoever
+    // remembers most does. Not all who remember the recorded version do, since not every version is a client's.
+    || one.rememberedSince - other.rememberedSince
     || Number(other.server.id === before) - Number(one.server.id === before)
     || Number(other.server.host === near) - Number(one.server.host === near)
     || one.server.load - other.server.load

@@ -148,6 +148,21 @@ t.test('what reconciling undid is done again when it is repeated', async t => {
   }
 })
 
+t.test('whose bytes were replaced does not claim to know what was done before', async t => {
+  const { servers } = await written(1)
+  await servers.fence(2, 10)
+  t.equal((await servers.fence(2, 11)).rememberedSince, version(1))
+  await servers.fence(1, 10)
+  await servers.copy(3, { v: 10, from: 1 })
+  t.equal((await servers.fence(3, 12)).rememberedSince, version(12), 'by a copy')
+  await servers.grant(2, { v: 11, peers: [] })
+  await servers.finish(servers.write(2, 11, 0, Buffer.from('x')))
+  await Promise.all(all.map(number => servers.fence(number, 20)))
+  await servers.reconcile(1, { v: 20, peers: all })
+  const after = await Promise.all(all.map(number => servers.fence(number, 30)))
+  t.strictSame(after.map(({ rememberedSince }) => rememberedSince), [1, 30, 12].map(version), 'by reconciling')
+})
+
 t.test('half a reconciliation leaves no replica that counts', async t => {
   const { servers, data } = await written(1, 2_500_000)
   await servers.drop(3, 1)

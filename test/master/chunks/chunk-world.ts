@@ -72,6 +72,7 @@ export class FakeChunkserver {
   /** Methods that do what they should, and then never answer. */
   readonly muffled = new Set<string>()
   readonly refusing = new Set<string>()
+  rememberedSince = 0 as ChunkVersion
   freeBytes = 900 * 2 ** 30
   link: Link | undefined
   readonly #world: ChunkWorld
@@ -107,7 +108,7 @@ export class FakeChunkserver {
         replica.version = version
         this.#joined.set(chunk, version)
         return {
-          lengthBytes: 1, tableChecksum: replica.content as Checksum, state: replica.state, rememberedSince: 0 as ChunkVersion,
+          lengthBytes: 1, tableChecksum: replica.content as Checksum, state: replica.state, rememberedSince: this.rememberedSince,
         }
       }),
       reconcile: ({ chunk, version, peers }) => this.#do('reconcile', () => {

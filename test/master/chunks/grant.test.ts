@@ -171,6 +171,18 @@ t.test('one that lost acknowledged bytes is not taken while a good one is only o
   t.strictSame((await world.lease()).replicas.map(({ server }) => server), [3], 'it is back')
 })
 
+t.test('who remembers most becomes the primary, also where all remember the recorded version', async t => {
+  const world = await ChunkWorld.of(three)
+  const first = await world.lease()
+  world.write(first, 5)
+  const recorded = world.table.chunk(first.chunk)?.version ?? 0
+  for (const server of world.servers) server.rememberedSince = recorded as never
+  const oldest = world.servers.find(({ id }) => id !== first.primary)
+  if (oldest !== undefined) oldest.rememberedSince = (recorded - 1) as never
+  const second = await world.lease(0, { known: first.version })
+  t.equal(second.primary, oldest?.id)
+})
+
 t.test('when all lost something, the one with most is what the others get', async t => {
   const world = await ChunkWorld.of(three)
   const first = await world.lease()
