@@ -56,7 +56,7 @@ t.test('ordinary tools on a mount', mounting, async t => {
       ['synced', ['--rw=randwrite', '--bs=16k', '--fsync=16', '--io_size=4m']],
     ] as const) {
       const { code, stdout, stderr } = await run('fio', [`--name=verify`, `--filename=${mount}/fio`, '--size=24m', '--verify=crc32c',
-        '--do_verify=1', '--verify_fatal=1', '--randseed=7', '--ioengine=psync', '--norandommap=0', ...options])
+        '--do_verify=1', '--verify_fatal=1', '--randseed=7', '--ioengine=psync', '--norandommap=0', ...options], { cwd: folder })
       t.equal(code, 0, `${name}: ${stderr}${code === 0 ? '' : stdout}`)
       await must('rm', [`${mount}/fio`])
     }

@@ -12,7 +12,7 @@ import { readVerified, recompute, type Extended, type VerifiedBytes } from './bl
 import { bytesTouched, checkFits, type Change } from './change.ts'
 import { storeError, withStoreErrors } from './fault.ts'
 import type { FolderSyncs } from './folder-syncs.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../../seams/gate.ts'
 import { encodeHeader, type Header } from './header.ts'
 import type { ReplicaNames } from './names.ts'
 import type { OpenFiles, OpenReplica } from './open-files.ts'

@@ -5,7 +5,7 @@ import { limits } from '../../protocol/limits.ts'
 import { checksumOf } from '../../protocol/checksum.ts'
 import type { Timer } from '../../seams/clock.ts'
 import type { DataPath } from './data-path.ts'
-import { Gate } from './gate.ts'
+import { Gate } from '../../seams/gate.ts'
 import { zeros } from './reader/buffers.ts'
 import { FileReader } from './reader/file-reader.ts'
 import { nextData, nextHole, type FileExtent } from './seek.ts'
@@ -110,7 +110,7 @@ export class FileContents {
 
   /** Takes the bytes over (they are copied); waits while too much is unsent. */
   write(offsetBytes: number, data: Uint8Array): Promise<void> {
-    return this.#gate.together(async () => {
+    return this.#gate.shared(async () => {
       this.#tellFault()
       checkEnd(offsetBytes + data.length)
       if (!this.#appender.empty) await this.#appender.flushed()
@@ -123,7 +123,7 @@ export class FileContents {
 
   /** As write, at the end of the file, wherever other clients have moved it. */
   append(data: Uint8Array): Promise<void> {
-    return this.#gate.together(async () => {
+    return this.#gate.shared(async () => {
       this.#tellFault()
       checkEnd(this.sizeBytes + data.length)
       if (!this.#writer.empty) await this.#writer.flushed()
