@@ -23,21 +23,25 @@ const GOOD_BEFORE_STALE_GO = 2
 
 /**
  * Judges the replicas of one chunk.
- * @param isAlive whether a replica's server counts as alive
+ * @param isAlive whether a replica's server counts as alive @param inReach whether it answers at this moment: nothing is
+ *   given up for a good replica that is only hoped for
  */
 export function assess(
   replicas: readonly Replica[], version: ChunkVersion,
-  { wanted, isBlank, isAlive }: { wanted: number, isBlank: boolean, isAlive: (replica: Replica) => boolean },
+  { wanted, isBlank, isAlive, inReach }: {
+    wanted: number, isBlank: boolean, isAlive: (replica: Replica) => boolean, inReach: (replica: Replica) => boolean,
+  },
 ): Assessment {
   const alive = replicas.filter(isAlive)
   const current = alive.filter(replica => replica.version >= version)
   const counted = current.filter(({ state }) => state === 'good' || state === 'expected').length
   const good = current.filter(({ state }) => state === 'good').length
+  const sure = current.filter(replica => replica.state === 'good' && inReach(replica)).length
   const doubtful = current.filter(({ state }) => state === 'doubtful')
   const useless = [
-    ...(good > 0 ? alive.filter(({ state }) => state === 'corrupt') : []),
-    ...(good > 0 ? doubtful : []),
-    ...(good >= Math.min(GOOD_BEFORE_STALE_GO, wanted)
+    ...(sure > 0 ? alive.filter(({ state }) => state === 'corrupt') : []),
+    ...(sure > 0 ? doubtful : []),
+    ...(sure >= Math.min(GOOD_BEFORE_STALE_GO, wanted)
       ? alive.filter(replica => replica.version < version && replica.state !== 'corrupt')
       : []),
   ]

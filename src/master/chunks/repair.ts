@@ -142,6 +142,10 @@ export class Repair {
         const found = servers.get(server)
         return found !== undefined && servers.stateOf(found) !== 'dead'
       },
+      inReach: ({ server }) => {
+        const found = servers.get(server)
+        return found !== undefined && servers.isReachable(found)
+      },
     })
     for (const { server, version } of useless) {
       locations.remove(chunk, server)

@@ -7,8 +7,12 @@ import type { ChunkVersion, ServerId } from '../../../src/protocol/identifiers.t
 const current = 10 as ChunkVersion
 const replica = (server: number, state: Replica['state'] = 'good', version = 10): Replica =>
   ({ server: server as ServerId, state, version: version as ChunkVersion, lengthBytes: 1 })
-const judge = (replicas: Replica[], dead: number[] = [], isBlank = false) =>
-  assess(replicas, current, { wanted: 3, isBlank, isAlive: ({ server }) => !dead.includes(server) })
+const judge = (replicas: Replica[], dead: number[] = [], isBlank = false, away: number[] = []) =>
+  assess(replicas, current, {
+    wanted: 3, isBlank,
+    isAlive: ({ server }) => !dead.includes(server),
+    inReach: ({ server }) => !dead.includes(server) && !away.includes(server),
+  })
 
 t.test('enough good replicas need nothing', async t => {
   t.strictSame(judge([replica(1), replica(2), replica(3)]), { need: undefined, useless: [] })
@@ -32,6 +36,12 @@ t.test('no usable one is a loss, unless nothing was ever written', async t => {
 
 t.test('only doubtful ones left: they have to do', async t => {
   t.strictSame(judge([replica(1, 'doubtful'), replica(2, 'doubtful')]).need, { kind: 'doubtful' })
+})
+
+t.test('nothing is given up for a good one that is out of reach: it may never come back', async t => {
+  const three = [replica(1), replica(2, 'doubtful'), replica(3, 'corrupt')]
+  t.equal(judge(three).useless.length, 2)
+  t.strictSame(judge(three, [], false, [1]).useless, [])
 })
 
 t.test('a first lease needs no help before its replicas are reported', async t => {
