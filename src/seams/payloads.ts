@@ -7,18 +7,23 @@ const SLABS_FREE_MAX = 48
 /** Smaller messages are not worth a slab. */
 const SLAB_USE_BYTES_MIN = 128 * 1024
 
-const free: ArrayBuffer[] = []
+const free: ArrayBufferLike[] = []
 
 /** Which slab some bytes stand in, by the very object that was handed out: recycling twice does nothing. */
-const lent = new WeakMap<Uint8Array, ArrayBuffer>()
+const lent = new WeakMap<Uint8Array, ArrayBufferLike>()
 
 /** Memory for a message of that many bytes. It belongs to the caller until {@link recycle}, or for good. */
 export function payloadMemory(bytes: number): Buffer {
   if (bytes < SLAB_USE_BYTES_MIN || bytes > SLAB_BYTES) return Buffer.allocUnsafe(bytes)
-  const slab = free.pop() ?? new ArrayBuffer(SLAB_BYTES)
+  const slab = free.pop() ?? freshSlab()
   const memory = Buffer.from(slab, 0, bytes)
   lent.set(memory, slab)
   return memory
+}
+
+/** Not filled with zeros: every byte that is handed out is overwritten before anybody reads it. */
+function freshSlab(): ArrayBufferLike {
+  return Buffer.allocUnsafeSlow(SLAB_BYTES).buffer
 }
 
 /** Hands the right to recycle on to a part of the same bytes. */

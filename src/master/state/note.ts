@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crc32 } from '@node-rs/crc32'
 import type { z } from 'zod'
 import { DfsError } from '../../protocol/errors.ts'
 import { DiskError, type Disk } from '../../seams/disk.ts'
