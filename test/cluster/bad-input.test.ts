@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import { encodeMessage, MessageKind } from '../../src/protocol/wire.ts'
 import { Cluster, must } from './harness.ts'
 
-/** Sends bytes over plain TCP and waits for the other end to hang up, or to have had a second to. */
+/** Sends bytes over plain TCP and waits for the other end to hang up, or to have had the time to. */
 function throwAt(address: string, bytes: Buffer): Promise<void> {
   const colon = address.lastIndexOf(':')
   return new Promise(resolve => {
@@ -18,11 +18,11 @@ function throwAt(address: string, bytes: Buffer): Promise<void> {
   })
 }
 
-/** Opens a proper WebSocket and sends messages; gives the reason it was closed with. */
+/** Opens a proper WebSocket, sends messages, and waits for the other end to close it, or to have had the time to. */
 function speakAt(address: string, messages: (Buffer | string)[]): Promise<void> {
   return new Promise(resolve => {
     const socket = new WebSocket(`ws://${address}`, { perMessageDeflate: false })
-    const timer = setTimeout(() => { socket.terminate() }, 2_000)
+    const timer = setTimeout(() => { socket.terminate() }, 500)
     socket.on('error', () => {})
     socket.once('close', () => {
       clearTimeout(timer)
