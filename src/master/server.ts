@@ -109,12 +109,6 @@ export class Master {
     await this.#parts.core.close()
   }
 
-  /** Lets go of everything at once, as death would: nothing is finished, and the next start recovers. */
-  async abandon(): Promise<void> {
-    for (const task of this.#background) void task.stop()
-    await this.#parts.core.abandon()
-  }
-
   async #listen(): Promise<void> {
     const { network, clock, log } = this.#seams
     const { chunks, repair, core } = this.#parts
