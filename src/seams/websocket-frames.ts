@@ -45,6 +45,8 @@ export class FrameReader {
   #message: Buffer = Buffer.alloc(0)
   #messageBytes = 0
   #inMessage = false
+  /** Where the message's second fragment starts: ours is the payload, which the disk takes as it is if it starts at a page. */
+  #alignedAt = 0
 
   constructor(sink: FrameSink, messageBytesMax: number) {
     this.#sink = sink
@@ -103,16 +105,17 @@ export class FrameReader {
     if ((opcode === Opcode.continuation) !== this.#inMessage) throw new FrameError('a fragment out of order')
     const total = this.#messageBytes + bytes
     if (total > this.#messageBytesMax) throw new FrameError(`a message of ${total} bytes`)
+    if (this.#inMessage) this.#alignedAt ||= this.#messageBytes
     this.#inMessage = true
-    // The first fragment of ours is a short header, so that the payload's fragment says how long all will be.
-    this.#reserve(total, Math.max(FIRST_ROOM_BYTES, this.#messageBytes))
   }
 
-  /** Sees to room for `total` bytes, or as many as have a right to it yet. */
-  #reserve(total: number, trusted: number): void {
-    const room = Math.min(total, trusted)
-    if (this.#message.length >= room) return
-    const grown = payloadMemory(room)
+  /** Sees to room for `bytes` more: for all that the frame announces, once a little of it has come. */
+  #makeRoom(bytes: number, frame: Frame): void {
+    const needed = this.#messageBytes + bytes
+    if (needed <= this.#message.length) return
+    const announced = this.#messageBytes + frame.bytesLeft
+    const room = needed > FIRST_ROOM_BYTES ? announced : Math.min(announced, FIRST_ROOM_BYTES)
+    const grown = payloadMemory(room, this.#alignedAt)
     this.#message.copy(grown, 0, 0, this.#messageBytes)
     recycle(this.#message)
     this.#message = grown
@@ -127,10 +130,7 @@ export class FrameReader {
       chunk.copy(this.#control, this.#controlBytes, at, end)
       this.#controlBytes += bytes
     } else {
-      // Once some of a long message has come, the rest is taken to be on its way.
-      if (this.#messageBytes + bytes > this.#message.length) {
-        this.#reserve(this.#messageBytes + frame.bytesLeft, Infinity)
-      }
+      this.#makeRoom(bytes, frame)
       chunk.copy(this.#message, this.#messageBytes, at, end)
       this.#messageBytes += bytes
     }
@@ -149,6 +149,7 @@ export class FrameReader {
       this.#message = Buffer.alloc(0)
       this.#messageBytes = 0
       this.#inMessage = false
+      this.#alignedAt = 0
       this.#sink.message(message)
     }
   }

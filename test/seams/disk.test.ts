@@ -4,6 +4,7 @@ import path from 'node:path'
 import t from 'tap'
 import type { Disk } from '../../src/seams/disk.ts'
 import { folder } from '../../src/seams/folder.ts'
+import { payloadMemory } from '../../src/seams/payloads.ts'
 import { SimulatedDisk } from '../simulation/disk.ts'
 import { SeededRandom } from '../simulation/random.ts'
 
@@ -34,6 +35,29 @@ function diskContract(name: string, make: () => Disk): void {
     t.equal(file.readNow(Buffer.alloc(10), 100_008), 3, 'short at the end')
     file.truncateNow(4)
     t.equal(file.sizeBytes(), 4)
+    await file.sync()
+    file.close()
+  })
+
+  t.test(`${name}: writes past the page cache and through it, mixed, leave what was written last`, async t => {
+    const disk = make()
+    const file = disk.open('file', 'create')
+    const expected = Buffer.alloc(2 * 1024 * 1024 + 5_000)
+    const write = async (bytes: Buffer[], offsetBytes: number): Promise<void> => {
+      await file.write(bytes, offsetBytes)
+      Buffer.concat(bytes).copy(expected, offsetBytes)
+    }
+    const slab = (bytes: number, fill: string): Buffer => payloadMemory(bytes).fill(fill)
+    await write([slab(1024 * 1024, 'a')], 0)
+    await write([Buffer.from('small')], 4_090)
+    await write([slab(1024 * 1024, 'b'), slab(5_000, 'c')], 1024 * 1024)
+    await write([slab(300_000, 'd')], 8_192)
+    disk.rename('file', 'renamed')
+    await write([slab(512 * 1024, 'e'), Buffer.from('tail')], 512 * 1024)
+    await write([slab(512 * 1024, 'f')], 100)
+    const into = Buffer.alloc(expected.length)
+    t.equal(await file.read(into, 0), expected.length)
+    t.ok(into.equals(expected))
     await file.sync()
     file.close()
   })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { payloadMemory, recycle, recycleAs } from '../../src/seams/payloads.ts'
+import { payloadMemory, recycle, recycleAs, startsAtPage } from '../../src/seams/payloads.ts'
 import { FrameReader } from '../../src/seams/websocket-frames.ts'
 
 /** One message in as many frames as it has parts, after RFC 6455, 5.2. */
@@ -49,6 +49,21 @@ t.test('messages come out whole, however they were cut up and masked', async t =
       const got = read(Buffer.concat(buffers.map(parts => framed(parts, key))), cuts)
       t.strictSame(got.messages, buffers.map(parts => Buffer.concat(parts).toString('latin1')))
     }), { numRuns: 60 })
+})
+
+t.test('what follows the first fragment of a long message starts at a page of memory', async t => {
+  for (const frontBytes of [1, 200, 5_000]) {
+    const [front, payload] = [Buffer.alloc(frontBytes, 1), Buffer.alloc(1024 * 1024, 2)]
+    const stream = framed([front, payload], undefined)
+    const messages: Buffer[] = []
+    const unexpected = (): void => { t.fail('no control frames were sent') }
+    const reader = new FrameReader({ message: bytes => { messages.push(bytes) }, ping: unexpected, close: unexpected }, 2 ** 22)
+    for (let at = 0; at < stream.length; at += 100_000) reader.push(stream.subarray(at, at + 100_000))
+    const received = messages[0]?.subarray(frontBytes) ?? Buffer.alloc(0)
+    t.ok(received.equals(payload))
+    t.ok(startsAtPage(received))
+    t.notOk(startsAtPage(received.subarray(1)))
+  }
 })
 
 t.test('pings and closes are heard between the fragments of a message', async t => {
