@@ -1,7 +1,8 @@
 import os from 'node:os'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { ChunkServer } from '../src/chunkserver/server.ts'
-import { logLevels, runDaemon, standardErrorLog, version } from '../src/cli/daemon.ts'
+import { defaultScrub } from '../src/chunkserver/scrub/scrubber.ts'
+import { durationArgument, logLevels, runDaemon, sizeArgument, standardErrorLog, version } from '../src/cli/daemon.ts'
 import { limits } from '../src/protocol/limits.ts'
 import { systemClock } from '../src/seams/clock.ts'
 import { takeFolder } from '../src/seams/exclusive.ts'
@@ -16,6 +17,8 @@ interface Options {
   advertise?: string
   rack: string
   host: string
+  scrubPeriod: number
+  scrubRate: number
   logLevel: string
 }
 
@@ -37,6 +40,10 @@ const options = new Command(NAME)
   .option('--advertise <host:port>', 'where others reach this server, if not where it listens', address)
   .option('--rack <name>', 'servers of one rack may fail together', 'default')
   .option('--host <name>', 'name of this machine', os.hostname())
+  .addOption(new Option('--scrub-period <time>', 'every replica is read and checked once in this time; 0: only when asked for')
+    .argParser(durationArgument).default(defaultScrub.periodMs, '7d'))
+  .addOption(new Option('--scrub-rate <size>', 'and never more than this in a second')
+    .argParser(sizeArgument).default(defaultScrub.bytesPerS, '32MiB'))
   .addOption(new Option('--log-level <level>', 'how much to log on standard error').choices(logLevels).default('info'))
   .parse()
   .opts<Options>()
@@ -44,14 +51,17 @@ const options = new Command(NAME)
 const log = standardErrorLog(NAME, options.logLevel)
 
 await runDaemon(NAME, log, async () => {
-  const { data, master: masters, listen, advertise, rack, host } = options
+  const { data, master: masters, listen, advertise, rack, host, scrubPeriod, scrubRate } = options
   const lock = await takeFolder(data, 'chunkserver')
   const server = await ChunkServer.start({
     seams: {
       disk: folder(data), network: webSockets({ messageBytesMax: limits.messageBytesMax }),
       clock: systemClock, random: systemRandom, log,
     },
-    config: { listen, rack, host, masters, ...(advertise === undefined ? {} : { advertise }) },
+    config: {
+      listen, rack, host, masters, scrub: { periodMs: scrubPeriod, bytesPerS: Math.max(1, scrubRate) },
+      ...(advertise === undefined ? {} : { advertise }),
+    },
   })
   return {
     address: server.address,

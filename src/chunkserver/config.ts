@@ -1,3 +1,5 @@
+import type { ScrubConfig } from './scrub/scrubber.ts'
+
 /** What an operator chooses for one chunkserver. */
 export interface ChunkServerConfig {
   /** HOST:PORT to listen at; port 0 takes a free one, and the same one again after a restart. */
@@ -11,6 +13,7 @@ export interface ChunkServerConfig {
   /** HOST:PORT of each master; the first that answers will do. */
   masters: readonly string[]
   timing?: Partial<Timing>
+  scrub?: Partial<ScrubConfig>
 }
 
 /** Durations in ms. */

@@ -9,6 +9,7 @@ export class DiskHealth {
   readonly #disk: Disk
   readonly #log: Log
   #fault = ''
+  #failures = 0
 
   constructor({ disk, log }: { disk: Disk, log: Log }) {
     this.#disk = disk
@@ -18,6 +19,11 @@ export class DiskHealth {
   /** What is wrong, empty while nothing is. */
   get fault(): string {
     return this.#fault
+  }
+
+  /** Calls that failed because of it, since this process began. */
+  get failures(): number {
+    return this.#failures
   }
 
   /** Runs work on the disk and notes when the disk is why it fails. */
@@ -32,6 +38,7 @@ export class DiskHealth {
 
   #note(fault: string): void {
     if (this.#fault === '') this.#log.error({ fault }, `the disk takes no writes: ${fault}`)
+    this.#failures++
     this.#fault = fault.slice(0, 1_000)
   }
 

@@ -1,5 +1,5 @@
 import type { Handlers } from '../protocol/api.ts'
-import { chunkControlApi, chunkserverApi, chunkserverPeerApi } from '../protocol/chunkserver-api.ts'
+import { chunkControlApi, chunkserverAdminApi, chunkserverApi, chunkserverPeerApi } from '../protocol/chunkserver-api.ts'
 import { DfsError } from '../protocol/errors.ts'
 import { accept } from './control/accept.ts'
 import { copy } from './control/copy.ts'
@@ -13,7 +13,7 @@ import { receivePush } from './pipeline/receive.ts'
 import { applyAsSecondary } from './primary/apply.ts'
 import { commit } from './primary/commit.ts'
 import { syncEverywhere, syncHere } from './primary/sync.ts'
-import { atLeast, inspect, read } from './read.ts'
+import { atLeast, inspect, listReplicas, read } from './read.ts'
 
 const nothing = { reply: {} }
 
@@ -24,6 +24,15 @@ export const clientHandlers: Handlers<typeof chunkserverApi.methods, Parts> = {
   sync: async (request, _, parts) => ({ reply: await syncEverywhere(parts, request) }),
   read: (request, _, { store }) => read(store, request),
   inspect: async (request, _, { store }) => ({ reply: await inspect(store, request) }),
+}
+
+export const adminHandlers: Handlers<typeof chunkserverAdminApi.methods, Parts> = {
+  scrubStatus: (_request, _, { scrubber }) => ({ reply: scrubber.status }),
+  startScrub: ({ bytesPerS }, _, { scrubber }) => {
+    scrubber.order(bytesPerS)
+    return { reply: scrubber.status }
+  },
+  listReplicas: (request, _, { store }) => ({ reply: listReplicas(store, request) }),
 }
 
 export const peerHandlers: Handlers<typeof chunkserverPeerApi.methods, Parts> = {

@@ -20,6 +20,8 @@ export interface Told {
   /** Calls being served. */
   load(): number
   diskFault(): Promise<string>
+  /** Since this process began. */
+  errors(): { corruptFound: number, diskFailures: number }
   replicas(): Iterable<ReplicaReport>
   leases(): Iterable<Lease>
 }
@@ -191,7 +193,7 @@ export class MasterLink {
     const { changed, gone } = this.#told.changes.take()
     for (const lease of leases) lease.used = false
     const { reply } = await link.call(chunkserverRegistryApi.methods.heartbeat, {
-      ...this.#capacity(), load: this.#told.load(), diskFault, changed, gone,
+      ...this.#capacity(), load: this.#told.load(), diskFault, ...this.#told.errors(), changed, gone,
       renew: leases.map(({ terms: { chunk, version } }) => ({ chunk, version })),
     }, this.#deadline())
     const renewed = new Set(reply.renewed)

@@ -6,6 +6,7 @@ import type { Timing } from './config.ts'
 import type { DiskHealth } from './disk-health.ts'
 import type { HeldPushes } from './pipeline/held.ts'
 import type { LocalChunks } from './primary/local-chunk.ts'
+import type { Scrubber } from './scrub/scrubber.ts'
 import type { ReplicaStore } from './store/store.ts'
 
 /** What the operations of one chunkserver work with. */
@@ -16,6 +17,7 @@ export interface Parts {
   held: HeldPushes
   /** Told of every failure of the disk. */
   health: DiskHealth
+  scrubber: Scrubber
   /** Connections to the other chunkservers. */
   links: LinkPool
   clock: Clock

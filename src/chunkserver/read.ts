@@ -71,3 +71,12 @@ export async function inspect(
   }
   return { chunk, version: replica.version, lengthBytes: replica.lengthBytes, state: replica.state }
 }
+
+/** A page of all replicas, in the order of the chunks' ids. One look at all of them for each page: it is asked for rarely. */
+export function listReplicas(
+  store: ReplicaStore, { after = -1, limit }: { after?: number | undefined, limit: number },
+): { replicas: ReplicaReport[], complete: boolean } {
+  const behind = Float64Array.from(store.chunks()).filter(chunk => chunk > after).sort()
+  const replicas = Array.from(behind.subarray(0, limit), chunk => store.get(chunk as ChunkId)?.report() ?? [])
+  return { replicas: replicas.flat(), complete: behind.length <= limit }
+}

@@ -1,5 +1,5 @@
 import { acceptLink } from '../protocol/handshake.ts'
-import { chunkControlApi, chunkserverApi, chunkserverPeerApi } from '../protocol/chunkserver-api.ts'
+import { chunkControlApi, chunkserverAdminApi, chunkserverApi, chunkserverPeerApi } from '../protocol/chunkserver-api.ts'
 import { asDfsError, DfsError } from '../protocol/errors.ts'
 import type { ClusterId, ServerId } from '../protocol/identifiers.ts'
 import { LinkPool } from '../protocol/link-pool.ts'
@@ -11,11 +11,12 @@ import { listenAgain } from './address.ts'
 import { Changes } from './changes.ts'
 import { defaultTiming, type ChunkServerConfig, type Timing } from './config.ts'
 import { DiskHealth } from './disk-health.ts'
-import { Calls, clientHandlers, controlHandlers, peerHandlers } from './handlers.ts'
+import { adminHandlers, Calls, clientHandlers, controlHandlers, peerHandlers } from './handlers.ts'
 import { MasterLink, reachMaster, tryMasters } from './master-link.ts'
 import type { Parts } from './parts.ts'
 import { HeldPushes } from './pipeline/held.ts'
 import { LocalChunks } from './primary/local-chunk.ts'
+import { defaultScrub, Scrubber } from './scrub/scrubber.ts'
 import { openIdentity } from './store/identity.ts'
 import { ReplicaStore } from './store/store.ts'
 
@@ -36,6 +37,8 @@ export class ChunkServer {
   #cluster: ClusterId | undefined
   #parts: Parts | undefined
   #masterLink: MasterLink | undefined
+  /** Replicas that turned out to be corrupt. */
+  #corruptFound = 0
 
   private constructor({ seams, config }: { seams: Seams, config: ChunkServerConfig }) {
     this.#seams = seams
@@ -99,6 +102,8 @@ export class ChunkServer {
       chunks: new LocalChunks({ clock, waitMs: this.#timing.applyMs }),
       held: new HeldPushes({ clock, heldMs: this.#timing.heldMs, roomMs: this.#timing.roomMs }),
       links: new LinkPool({ network, clock, log }, { role: 'chunkserver', cluster }),
+      scrubber: new Scrubber(
+        { disk, clock, log, store, load: () => this.#calls.running }, { ...defaultScrub, ...this.#config.scrub }),
     }
     this.#parts = parts
     this.#cluster = cluster
@@ -107,10 +112,12 @@ export class ChunkServer {
     store.onChange(news => {
       if ('gone' in news) this.#changes.gone(news.gone)
       else this.#changes.replica(news)
+      if ('state' in news && news.state === 'corrupt') this.#corruptFound++
     })
     this.#masterLink = this.#linkToMaster(cluster, parts)
     this.#masterLink.start(reached?.link)
     // 5. What has to be done now and then.
+    parts.scrubber.start()
     const every = { clock, log, everyMs: this.#timing.cleanMs }
     this.#background.push(
       repeat({ ...every, name: 'making idle replicas clean' }, async () => { await store.clean() }),
@@ -133,6 +140,7 @@ export class ChunkServer {
         await parts.health.probe()
         return parts.health.fault
       },
+      errors: () => ({ corruptFound: this.#corruptFound, diskFailures: parts.health.failures }),
       replicas: () => parts.store.reports(),
       leases: () => parts.chunks.leases(),
     }, {
@@ -154,6 +162,7 @@ export class ChunkServer {
       if (accepted === undefined) return
       const { link } = accepted
       link.serve(chunkserverApi, this.#calls.counted(clientHandlers), parts)
+      link.serve(chunkserverAdminApi, this.#calls.counted(adminHandlers), parts)
       link.serve(chunkserverPeerApi, this.#calls.counted(peerHandlers), parts)
       this.#links.add(link)
       link.onClose(() => { this.#links.delete(link) })
@@ -170,7 +179,7 @@ export class ChunkServer {
     // 1. Nothing new.
     const { clock } = this.#seams
     const finished = this.#calls.stop()
-    await Promise.all(this.#background.map(task => task.stop()))
+    await Promise.all([...this.#background.map(task => task.stop()), this.#parts?.scrubber.stop()])
     // 2. What runs may end; its answers still leave.
     await new Promise<void>(resolve => {
       const timer = clock.after(FINISH_MS, resolve)

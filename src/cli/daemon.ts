@@ -74,6 +74,16 @@ export function sizeArgument(text: string): number {
   return Math.round(Number(match[1]) * (unit === undefined ? 1 : units[unit]))
 }
 
+const durationUnits = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const
+
+/** Milliseconds of a time as people write it: 90s, 30m, 12h, 7d, 2w; 0 needs no unit. For commander's options. */
+export function durationArgument(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|[smhdw])$/.exec(text)
+  if (text === '0') return 0
+  if (match === null) throw new InvalidArgumentError('expected a time such as 12h or 7d')
+  return Math.round(Number(match[1]) * durationUnits[match[2] as keyof typeof durationUnits])
+}
+
 /** A whole number from `min` to `max`, for commander's options. */
 export function wholeArgument(min: number, max: number): (text: string) => number {
   return text => {

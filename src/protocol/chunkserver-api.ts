@@ -27,6 +27,24 @@ export const commitOutcome = z.discriminatedUnion('outcome', [
 ])
 export type CommitOutcome = z.infer<typeof commitOutcome>
 
+/** How the scrubber of a chunkserver gets on. Times are ms since 1970; the counts are those of the running pass. */
+const scrubStatus = z.object({
+  /** 'off': passes are made only when asked for, and none is. */
+  state: z.enum(['running', 'waiting', 'off']),
+  periodMs: whole,
+  /** Its ceiling, in bytes per second. */
+  bytesPerS: whole,
+  startedMs: whole.optional(),
+  checked: whole,
+  checkedBytes: whole,
+  leftBytes: whole,
+  /** Replicas that a writer had open when their turn came. */
+  skipped: whole,
+  errors: whole,
+  last: z.object({ startedMs: whole, endedMs: whole, checked: whole, checkedBytes: whole, errors: whole }).optional(),
+})
+export type ScrubStatus = z.infer<typeof scrubStatus>
+
 /** What chunkservers offer to clients, and to one another. */
 export const chunkserverApi = defineApi('chunkserver', {
   /**
@@ -55,6 +73,17 @@ export const chunkserverApi = defineApi('chunkserver', {
 
   /** What `dfs info` and fsck show. `verify` reads and checks every block. */
   inspect: method(204, z.object({ chunk: chunkId, verify: z.boolean() }), replicaReport),
+})
+
+/** What operators ask of a chunkserver. */
+export const chunkserverAdminApi = defineApi('chunkserver-admin', {
+  scrubStatus: method(210, nothing, scrubStatus),
+  /** Begins a pass over all replicas at once, in place of one under way. `bytesPerS`: instead of the usual ceiling. */
+  startScrub: method(211, z.object({ bytesPerS: whole.min(1).optional() }), scrubStatus),
+
+  /** What this server has, in the order of the chunks' ids: those behind `after`. */
+  listReplicas: method(212, z.object({ after: chunkId.optional(), limit: whole.min(1).max(limits.reportPageMax) }),
+    z.object({ replicas: z.array(replicaReport).max(limits.reportPageMax), complete: z.boolean() })),
 })
 
 /** What chunkservers ask of one another to keep replicas alike. */
@@ -138,6 +167,9 @@ export const chunkserverRegistryApi = defineApi('chunkserver-registry', {
     load: whole,
     /** Why the disk takes no writes, empty while it does. */
     diskFault: z.string().max(1_000),
+    /** Replicas found corrupt, and calls that the disk has failed, since this process began. */
+    corruptFound: whole,
+    diskFailures: whole,
     /** Replicas that came, changed state or were found corrupt since the last heartbeat. */
     changed: z.array(replicaReport).max(limits.reportPageMax),
     gone: z.array(chunkId).max(limits.reportPageMax),

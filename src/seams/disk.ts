@@ -26,6 +26,8 @@ export interface Capacity {
 export interface Disk {
   /** 'existing' fails with code ENOENT where there is none; 'create' opens or makes it, and its folders. */
   open(name: string, mode: 'existing' | 'create'): DiskFile
+  /** Size of the file that has this name now, in bytes; undefined where there is none. */
+  sizeOf(name: string): number | undefined
   /** Names in a folder, in no order; none where the folder is missing. */
   list(folder: string): string[]
   rename(from: string, to: string): void

@@ -15,6 +15,7 @@ export function folder(root: string): Disk {
   attempt(root, () => fs.mkdirSync(root, { recursive: true }))
   return {
     open: (name, mode) => new FolderFile(at(name), mode),
+    sizeOf: name => attempt(at(name), () => fs.statSync(at(name), { throwIfNoEntry: false })?.size),
     list: name => {
       try {
         return fs.readdirSync(at(name))

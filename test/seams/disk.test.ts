@@ -73,6 +73,8 @@ function diskContract(name: string, make: () => Disk): void {
     disk.rename('folder/one', 'folder/two')
     await disk.syncFolder('folder')
     t.strictSame(disk.list('folder'), ['two'])
+    t.equal(disk.sizeOf('folder/two'), 1)
+    t.equal(disk.sizeOf('folder/one'), undefined)
     t.equal(text(disk, 'folder/two'), '1')
     disk.remove('folder/two')
     disk.remove('folder/two')

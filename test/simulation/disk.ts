@@ -165,6 +165,11 @@ export class SimulatedDisk implements Disk {
     return new SimulatedFile(this, file, name, this.#generation)
   }
 
+  sizeOf(name: string): number | undefined {
+    this.call()
+    return this.#files.get(name)?.sizeBytes
+  }
+
   list(folder: string): string[] {
     this.call()
     const prefix = folder === '' || folder === '.' ? '' : `${folder}/`

@@ -6,17 +6,17 @@ import { DfsError, isError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Clock } from '../../seams/clock.ts'
-import type { Disk } from '../../seams/disk.ts'
+import { DiskError, type Disk, type DiskFile } from '../../seams/disk.ts'
 import type { Log } from '../../seams/log.ts'
 import { readVerified, recompute, type Extended, type VerifiedBytes } from './blocks.ts'
 import { bytesTouched, checkFits, type Change } from './change.ts'
 import { storeError, withStoreErrors } from './fault.ts'
 import type { FolderSyncs } from './folder-syncs.ts'
 import { Gate } from '../../seams/gate.ts'
-import { encodeHeader, type Header } from './header.ts'
+import { decodeHeader, encodeHeader, HEADER_BYTES, type Header } from './header.ts'
 import type { ReplicaNames } from './names.ts'
 import type { OpenFiles, OpenReplica } from './open-files.ts'
-import { blocksIn, Table } from './table.ts'
+import { blocksIn, tableEnd, Table } from './table.ts'
 import { Pieces, resize, writeExtent } from './write.ts'
 
 const VERIFY_BYTES = 1024 * 1024
@@ -139,15 +139,29 @@ export class Replica {
       try {
         return await readVerified(this.#extended(files), offsetBytes, to)
       } catch (error) {
-        if (isError(error, 'corrupt')) this.#markCorrupt(files, error)
+        if (isError(error, 'corrupt') || isUnreadable(error)) this.#markCorrupt(files, error)
         throw error
       }
     }))
   }
 
-  /** Reads and checks everything. @throws as {@link read} */
-  async verify(): Promise<void> {
-    for (let at = 0; at < this.#lengthBytes; at += VERIFY_BYTES) await this.read(at, VERIFY_BYTES)
+  /**
+   * Checks everything as it lies on the disk now: that both files are there and whole, header, table and bytes.
+   * @param pace awaited before each piece is read, with its size
+   * @throws as {@link read}
+   */
+  async verify(pace: (bytes: number) => Promise<void> | void = () => {}): Promise<void> {
+    await this.#gate.shared(() => {
+      this.#refuseIfGone()
+      // By name: files that were removed or replaced may still be open here, with a table that the disk has no more.
+      this.#shared.open.forget(this)
+      return this.#use(files => { this.#checkHeader(files) })
+    })
+    this.#refuseIfCorrupt()
+    for (let at = 0; at < this.#lengthBytes; at += VERIFY_BYTES) {
+      await pace(Math.min(VERIFY_BYTES, this.#lengthBytes - at))
+      await this.read(at, VERIFY_BYTES)
+    }
   }
 
   /** When this resolves, every change that had ended at the call survives a power cut. @throws DfsError 'corrupt' */
@@ -347,17 +361,39 @@ export class Replica {
   }
 
   readonly #open = (): OpenReplica => {
-    const data = this.#shared.disk.open(this.#names.data, 'existing')
+    const data = this.#openFile(this.#names.data)
     try {
-      const meta = this.#shared.disk.open(this.#names.meta, 'existing')
+      const meta = this.#openFile(this.#names.meta)
+      const blocks = blocksIn(this.#lengthBytes)
       if (data.sizeBytes() !== this.#lengthBytes) {
         this.#noteCorrupt(`${this.#names.data} has ${data.sizeBytes()} bytes instead of ${this.#lengthBytes}`)
       }
-      return { data, meta, table: Table.readNow(meta, blocksIn(this.#lengthBytes)) }
+      if (meta.sizeBytes() < tableEnd(blocks)) this.#noteCorrupt(`${this.#names.meta} has only ${meta.sizeBytes()} bytes`)
+      return { data, meta, table: Table.readNow(meta, blocks) }
     } catch (error) {
       data.close()
       throw error
     }
+  }
+
+  #openFile(name: string): DiskFile {
+    try {
+      return this.#shared.disk.open(name, 'existing')
+    } catch (error) {
+      if (!(error instanceof DiskError && error.code === 'ENOENT')) throw error
+      this.#noteCorrupt(`${name} is missing`)
+      throw new DfsError('corrupt', `${name} is missing`, { cause: error })
+    }
+  }
+
+  /** Whether the header on the disk says what we know. That of a dirty replica need not have its present length. */
+  #checkHeader(files: OpenReplica): void {
+    const bytes = Buffer.alloc(HEADER_BYTES)
+    const found = decodeHeader(bytes.subarray(0, files.meta.readNow(bytes, 0)))
+    const isOurs = found.found === 'header' && found.header.chunk === this.chunk
+      && found.header.version === this.#version && found.header.state === this.#state && found.header.clean === this.#clean
+      && (!this.#clean || found.header.lengthBytes === this.#lengthBytes)
+    if (!isOurs) this.#markCorrupt(files, new DfsError('corrupt', `the header in ${this.#names.meta} is damaged`))
   }
 
   #extended({ data, meta, table }: OpenReplica): Extended {
@@ -428,4 +464,9 @@ export class Replica {
   #refuseIfGone(): void {
     if (this.#gone) throw new DfsError('no-such-replica', `chunk ${this.chunk} was removed here`)
   }
+}
+
+/** The disk cannot give back what it was given, as opposed to a call that failed. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof DiskError && error.code === 'EIO'
 }

@@ -8,6 +8,7 @@ import { decodeHeader, HEADER_BYTES, type FoundHeader, type Header } from './hea
 import { inParallel } from './in-parallel.ts'
 import { chunkOf, namesOf, ROOT } from './names.ts'
 import { recover } from './recover.ts'
+import { blocksIn, tableEnd } from './table.ts'
 
 /** Folder syncs, and replicas made right, at the same time. */
 const AT_ONCE = 8
@@ -76,12 +77,21 @@ function judge(disk: Disk, log: Log, chunk: ChunkId, present: ReadonlySet<'data'
         log.error({ chunk }, `${names.meta} belongs to chunk ${read.header.chunk}`)
         return damaged(chunk)
       }
-      if (present.has('data')) return read.header
+      if (present.has('data')) return read.header.clean ? sized(disk, log, read.header) : read.header
       // The data file's name was made first and lost: so the folder was never synced, and nothing was promised.
       if (!read.header.clean && read.header.bootId !== disk.bootId()) return undefined
       log.error({ chunk }, `${names.data} is missing`)
       return { ...read.header, state: 'corrupt', clean: true }
   }
+}
+
+/** A clean replica, corrupt where its files have not the sizes that they must have. */
+function sized(disk: Disk, log: Log, header: Header): Header {
+  const { data, meta } = namesOf(header.chunk)
+  const fits = disk.sizeOf(data) === header.lengthBytes && (disk.sizeOf(meta) ?? 0) >= tableEnd(blocksIn(header.lengthBytes))
+  if (fits || header.state === 'corrupt') return header
+  log.error({ chunk: header.chunk }, `${data} or ${meta} has been cut short or added to`)
+  return { ...header, state: 'corrupt' }
 }
 
 /** Stands for a replica of which we know no more than that it was here. Its version is older than any. */

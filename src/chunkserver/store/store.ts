@@ -87,6 +87,11 @@ export class ReplicaStore {
     return this.#replicas.get(chunk)
   }
 
+  /** The chunks of which there is a replica here, in no order. */
+  chunks(): Iterable<ChunkId> {
+    return this.#replicas.keys()
+  }
+
   /** What is here, for a full report. Replicas may come and go between two steps. */
   *reports(): Iterable<ReplicaReport> {
     for (const replica of this.#replicas.values()) yield replica.report()

@@ -13,6 +13,11 @@ export function blocksIn(lengthBytes: number): number {
   return Math.ceil(lengthBytes / BLOCK)
 }
 
+/** Where a metadata file ends, at least, that has the entries of so many blocks. */
+export function tableEnd(blocks: number): number {
+  return HEADER_BYTES + blocks * ENTRY_BYTES
+}
+
 /** How many bytes of a block a replica of this length has. */
 export function validBytes(block: number, lengthBytes: number): number {
   return Math.max(0, Math.min(BLOCK, lengthBytes - block * BLOCK))

@@ -80,6 +80,8 @@ export class Servers {
     server.totalBytes = heartbeat.totalBytes
     server.freeBytes = heartbeat.freeBytes
     server.load = heartbeat.load
+    server.corruptFound = heartbeat.corruptFound
+    server.diskFailures = heartbeat.diskFailures
     server.recentlyPlaced = 0
     if (server.diskFault !== heartbeat.diskFault) {
       this.#log.warn({ server: server.id, diskFault: heartbeat.diskFault },

@@ -17,6 +17,9 @@ export class Server {
   load = 0
   /** Why its disk takes no writes; empty while it does. */
   diskFault = ''
+  /** Replicas it found corrupt, and calls that its disk failed, since its process began. */
+  corruptFound = 0
+  diskFailures = 0
   /** Replicas placed there since its last heartbeat, which its free bytes do not tell of yet. */
   recentlyPlaced = 0
   /** Copies under way from or to it. */

@@ -281,3 +281,60 @@ t.test('a change that the master led here ends doubt, and a read waits for a cha
   t.ok(data.equals(big))
   t.equal(replica.state, 'good')
 })
+
+/** What somebody may do to a clean replica's files, by what is found. */
+const damages: Record<string, (disk: SimulatedDisk) => void> = {
+  'a bit of its bytes': disk => { t.ok(disk.flipBit('chunks/4d/77.data', 8 * BLOCK + 3)) },
+  'a bit of its table': disk => { t.ok(disk.flipBit('chunks/4d/77.meta', 8 * 129)) },
+  'a bit of its header': disk => { t.ok(disk.flipBit('chunks/4d/77.meta', 8 * 17)) },
+  'data cut short': disk => { disk.open('chunks/4d/77.data', 'existing').truncateNow(100) },
+  'data added to': disk => { disk.open('chunks/4d/77.data', 'existing').writeNow(Buffer.alloc(9), 2 * BLOCK) },
+  'a table cut short': disk => { disk.open('chunks/4d/77.meta', 'existing').truncateNow(130) },
+  'no data file': disk => { disk.remove('chunks/4d/77.data') },
+  'no metadata file': disk => { disk.remove('chunks/4d/77.meta') },
+}
+
+for (const [what, damage] of Object.entries(damages)) {
+  t.test(`${what}: found by verifying, though the files are open`, async t => {
+    const disk = simulated()
+    const store = await open(disk)
+    const replica = store.create(chunk, v1, origin)
+    await replica.apply(write(0, 2 * BLOCK), [Buffer.alloc(2 * BLOCK, 1)])
+    await store.clean()
+    await replica.verify()
+    const changes: StoreChange[] = []
+    store.onChange(change => changes.push(change))
+    damage(disk)
+    await t.rejects(replica.verify(), { code: 'corrupt' })
+    t.match(changes, [{ chunk, state: 'corrupt' }], 'the master hears of it, once')
+    store.remove(chunk)
+    t.strictSame(disk.list('chunks/4d'), [], 'and can have it removed')
+  })
+}
+
+for (const what of ['data cut short', 'data added to', 'a table cut short', 'no data file']) {
+  t.test(`${what}: found when the server starts`, async t => {
+    const disk = simulated()
+    const store = await open(disk)
+    await store.create(chunk, v1, origin).apply(write(0, 2 * BLOCK), [Buffer.alloc(2 * BLOCK, 1)])
+    await store.close()
+    damages[what]?.(disk)
+    t.match([...(await open(disk)).reports()], [{ chunk, version: v1, state: 'corrupt' }])
+  })
+}
+
+t.test('a replica that changes while it is verified is not taken for a bad one', async t => {
+  const store = await open(simulated())
+  const replica = store.create(chunk, v1, origin)
+  const fill = (byte: number): Promise<void> => replica.apply(write(0, 40 * BLOCK), [Buffer.alloc(40 * BLOCK, byte)])
+  await fill(1)
+  await store.clean()
+  let pieces = 0
+  await replica.verify(async () => {
+    pieces++
+    await fill(pieces + 1)
+    if (pieces === 2) await store.clean()
+  })
+  t.ok(pieces > 1)
+  t.equal(replica.state, 'good')
+})

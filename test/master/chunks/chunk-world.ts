@@ -178,7 +178,8 @@ export class FakeChunkserver {
   async heartbeat(renew: { chunk: ChunkId, version: ChunkVersion }[] = [], gone: ChunkId[] = []): Promise<ChunkId[]> {
     if (this.link === undefined) return []
     const { reply } = await this.link.call(chunkserverRegistryApi.methods.heartbeat, {
-      totalBytes: 2 ** 40, freeBytes: this.freeBytes, load: 0, diskFault: '', changed: this.reports(), gone, renew,
+      totalBytes: 2 ** 40, freeBytes: this.freeBytes, load: 0, diskFault: '', corruptFound: 0, diskFailures: 0,
+      changed: this.reports(), gone, renew,
     }, { deadlineMs: 1_000 })
     return reply.renewed
   }

@@ -29,7 +29,7 @@ function setUp() {
   })
   const pass = (ms: number): Promise<void> =>
     world.finish(new Promise<void>(resolve => { clock.after(ms, resolve) }), { stepsMax: 1_000, what: 'waiting' })
-  const heard = { totalBytes: 100, freeBytes: 40, load: 2, diskFault: '', changed: [], gone: [], renew: [] }
+  const heard = { totalBytes: 100, freeBytes: 40, load: 2, diskFault: '', corruptFound: 0, diskFailures: 0, changed: [], gone: [], renew: [] }
   return { world, servers, link, register, pass, heard }
 }
 
