@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { wholeArgument } from '../../src/cli/daemon.ts'
 import { down } from './down.ts'
+import type { Namespaces } from './state.ts'
 import { status, statusTable } from './status.ts'
 import { up } from './up.ts'
 
@@ -16,10 +17,17 @@ interface UpFlags {
   masterOption?: string[]
   chunkserverOption?: string[]
   mountOptions?: string
+  network?: Namespaces
   quiet: boolean
 }
 
 const gather = (value: string, all: string[] = []): string[] => [...all, value]
+
+function namespaces(text: string): Namespaces {
+  const [, name, subnet] = /^([\w-]+)\/(\d+\.\d+\.\d+)$/.exec(text) ?? []
+  if (name === undefined || subnet === undefined) throw new InvalidArgumentError('expected NAME/A.B.C')
+  return { name, subnet }
+}
 
 const program = new Command('scripts/cluster')
   .description('Throw-away clusters on this machine, as many side by side as you like.')
@@ -39,6 +47,8 @@ program.command('up')
   .option('--master-option <option>', 'passed to dfs-master, such as --master-option=--stale-ms=2000; may be repeated', gather)
   .option('--chunkserver-option <option>', 'passed to each dfs-chunkserver; may be repeated', gather)
   .option('--mount-options <list>', 'passed to dfs-mount as -o')
+  .option('--network <name/a.b.c>', 'run the master in the network namespace NAME-0 at A.B.C.10, chunkserver 1 in NAME-1 at .11, '
+    + 'and so on; they must exist', namespaces)
   .option('-q, --quiet', 'say nothing while all goes well', false)
   .action(async (flags: UpFlags) => {
     const dir = resolve(flags.dir)

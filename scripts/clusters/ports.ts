@@ -26,20 +26,19 @@ function canListen(port: number): Promise<boolean> {
 }
 
 /**
- * Whether this very process listens at a port. Looks in /proc instead of connecting, so that servers are not
- * disturbed by visitors who say nothing, and nobody else's server is taken for ours.
+ * Whether this very process listens at a port, in its network namespace. Looks in /proc instead of connecting, so that
+ * servers are not disturbed by visitors who say nothing, and nobody else's server is taken for ours.
  */
 export function listensAt(pid: number, port: number): boolean {
-  const sockets = new Set(['tcp', 'tcp6'].flatMap(protocol =>
-    readFileSync(`/proc/net/${protocol}`, 'utf8').split('\n').slice(1).flatMap(line => {
-      const [, local = '', , state, , , , , , inode] = line.trim().split(/\s+/)
-      return state === '0A' && Number.parseInt(local.split(':')[1] ?? '', 16) === port && inode !== undefined
-        ? [`socket:[${inode}]`] : []
-    })))
-  if (sockets.size === 0) return false
   try {
+    const sockets = new Set(['tcp', 'tcp6'].flatMap(protocol =>
+      readFileSync(`/proc/${String(pid)}/net/${protocol}`, 'utf8').split('\n').slice(1).flatMap(line => {
+        const [, local = '', , state, , , , , , inode] = line.trim().split(/\s+/)
+        return state === '0A' && Number.parseInt(local.split(':')[1] ?? '', 16) === port && inode !== undefined
+          ? [`socket:[${inode}]`] : []
+      })))
     const folder = `/proc/${String(pid)}/fd`
-    return readdirSync(folder).some(fd => {
+    return sockets.size > 0 && readdirSync(folder).some(fd => {
       try {
         return sockets.has(readlinkSync(`${folder}/${fd}`))
       } catch {

@@ -29,6 +29,13 @@ const processRecord = z.object({
 })
 export type ProcessRecord = z.infer<typeof processRecord>
 
+/**
+ * Network namespaces that the servers run in, so that they can be cut off from one another: the master in NAME-0, the
+ * chunkservers in NAME-1 and so on. They exist already, and each has the address SUBNET.(10 + its number).
+ */
+export const network = z.object({ name: z.string(), subnet: z.string() })
+export type Namespaces = z.infer<typeof network>
+
 const settings = z.object({
   chunkservers: whole,
   replicas: whole,
@@ -37,6 +44,7 @@ const settings = z.object({
   masterOptions: z.array(z.string()),
   chunkserverOptions: z.array(z.string()),
   mountOptions: z.string().optional(),
+  network: network.optional(),
 })
 export type Settings = z.infer<typeof settings>
 

@@ -4,7 +4,7 @@ import { forceUnmount, mountAnswers } from './mount-point.ts'
 import { freePort, listensAt } from './ports.ts'
 import { eventually, isRunning, logTail, startDaemon, stopAll } from './processes.ts'
 import { registeredServers } from './registered.ts'
-import { readState, writeState, type ClusterState, type ProcessRecord, type Role, type Settings } from './state.ts'
+import { readState, writeState, type ClusterState, type Namespaces, type ProcessRecord, type Role, type Settings } from './state.ts'
 
 /** What `up` was asked for; what is absent is as it was, or the default. */
 export interface UpRequest {
@@ -18,6 +18,7 @@ export interface UpRequest {
   masterOptions?: readonly string[] | undefined
   chunkserverOptions?: readonly string[] | undefined
   mountOptions?: string | undefined
+  network?: Namespaces | undefined
 }
 
 /** How long a process may take until it serves, in ms: a journal may have to be read first. */
@@ -25,6 +26,8 @@ const START_MS_MAX = 60_000
 /** Another port is tried this often where one was taken between our look and the start. */
 const PORT_ATTEMPTS = 3
 const STOP_MS = 20_000
+/** In a namespace of its own no server meets another. */
+const NAMESPACE_PORT = 9_400
 
 const bin = (name: string): string => join(import.meta.dirname, '../../bin', name)
 
@@ -74,6 +77,7 @@ function settle(request: UpRequest, before: Settings | undefined): Settings {
     chunkSize: request.chunkSize ?? before?.chunkSize,
     mount: request.mount === false ? undefined : request.mount ?? before?.mount,
     mountOptions: request.mountOptions ?? before?.mountOptions,
+    network: request.network ?? before?.network,
   }
   return {
     chunkservers,
@@ -83,6 +87,7 @@ function settle(request: UpRequest, before: Settings | undefined): Settings {
     ...(optional.chunkSize === undefined ? {} : { chunkSize: optional.chunkSize }),
     ...(optional.mount === undefined ? {} : { mount: optional.mount }),
     ...(optional.mountOptions === undefined ? {} : { mountOptions: optional.mountOptions }),
+    ...(optional.network === undefined ? {} : { network: optional.network }),
   }
 }
 
@@ -113,10 +118,13 @@ async function server(
   const old = find(state, name)
   if (old !== undefined && isRunning(old.process)) return old
   for (let attempt = 1; ; attempt++) {
-    const address = old?.address ??
-      `127.0.0.1:${String(portBase === undefined ? await freePort(portsOf(state)) : portBase + number)}`
+    const { network } = state.settings
+    const address = old?.address ?? (network === undefined
+      ? `127.0.0.1:${String(portBase === undefined ? await freePort(portsOf(state)) : portBase + number)}`
+      : `${network.subnet}.${String(10 + number)}:${String(NAMESPACE_PORT)}`)
     const log = join(dir, 'logs', `${name}.log`)
-    const { process: identity, logStart } = startDaemon(bin(`dfs-${role}`), argsAt(address), log)
+    const { process: identity, logStart } = startDaemon(
+      ...inNamespace(network === undefined ? undefined : `${network.name}-${String(number)}`, bin(`dfs-${role}`), argsAt(address)), log)
     const record = { role, name, address, data: join(dir, name), log, process: identity }
     note(dir, state, record)
     const port = Number(address.split(':')[1])
@@ -131,6 +139,11 @@ async function server(
       throw new Error(`${name} did not start (${log}):\n${reason}`)
     }
   }
+}
+
+/** A program and its arguments, run in a network namespace of this machine. It keeps the process that nsenter begins as. */
+function inNamespace(name: string | undefined, command: string, args: string[]): [string, string[]] {
+  return name === undefined ? [command, args] : ['nsenter', [`--net=/run/netns/${name}`, command, ...args]]
 }
 
 const portsOf = (state: ClusterState): Set<number> =>

@@ -10,9 +10,6 @@ import { fileInfo, status, totals, type StatusParts } from './status.ts'
 /** How long clients may go on with attributes and entries they have read, in ms. */
 const CACHE_MS = 1_000
 
-/** How long a server that a client could not reach is read last, in ms. */
-const AVOID_MS = 10_000
-
 /** What the master does for clients. Mutations go through the journal; reads are answered from what is applied. */
 export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.methods, undefined> {
   const { core, chunks } = parts
@@ -74,6 +71,7 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     lease: async request => {
       file(request.inode)
       sessions.keepAlive(request.stamp.session)
+      for (const suspect of request.suspects) chunks.servers.doubt(chunks.servers.get(suspect))
       const [found] = state.chunksOf(request.inode, request.index, 1)
       return { reply: await lease(chunks, request, found?.chunk, hostOf(request.stamp.session)) }
     },
@@ -81,7 +79,7 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
       const found = chunks.servers.get(server)
       if (found === undefined) return { reply: {} }
       // A server checks what it reads itself and tells us what is corrupt: a client's word changes nothing about replicas.
-      if (problem === 'unreachable') found.avoidUntilMs = chunks.clock.nowMs() + AVOID_MS
+      if (problem === 'unreachable') chunks.servers.doubt(found)
       chunks.log.warn({ chunk, server, problem }, 'a client could not read a replica')
       return { reply: {} }
     },

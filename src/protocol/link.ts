@@ -5,6 +5,7 @@ import type { Answer, Api, Given, Handlers, Method, Methods, ReplyOf, RequestOf 
 import { asDfsError, DfsError, errorCodeOf, errors } from './errors.ts'
 import { recycle } from '../seams/payloads.ts'
 import { limits } from './limits.ts'
+import { Liveness } from './liveness.ts'
 import { decodeMessage, encodeMessage, MessageKind, type Message } from './wire.ts'
 
 export interface CallOptions {
@@ -27,6 +28,9 @@ interface Served {
   run(request: unknown, payload: Buffer): Promise<Given<unknown>> | Given<unknown>
 }
 
+/** The number of a sign of life: whether one is wanted in return. */
+const Alive = { tell: 0, ask: 1 } as const
+
 /** Request bytes under way in handlers of one link, above which it stops reading. */
 const SERVING_BYTES_HIGH = 32 * 1024 * 1024
 
@@ -42,6 +46,9 @@ export class Link {
   readonly #waiting = new Map<number, Waiting>()
   readonly #served = new Map<number, Served>()
   readonly #closeListeners: ((reason: string) => void)[] = []
+  readonly #liveness: Liveness
+  #heardMs: number
+  #silent = false
   #nextCall = 1
   #serving = 0
   #servingBytes = 0
@@ -54,12 +61,40 @@ export class Link {
     this.#clock = clock
     this.#log = log
     this.remote = connection.remote
+    this.#heardMs = clock.nowMs()
+    this.#liveness = new Liveness({
+      clock,
+      isServing: () => this.#serving > 0,
+      unsentBytes: () => connection.waitingBytes,
+      sayAlive: () => { this.#sendAlive(Alive.tell) },
+      onSilent: () => {
+        this.#silent = true
+        this.close('the other end has fallen silent')
+      },
+    })
     connection.onMessage = bytes => { this.#receive(bytes) }
     connection.onClose = reason => { this.#ended(reason) }
   }
 
   get closed(): boolean {
     return this.#closed !== undefined
+  }
+
+  /** Whether it was closed because the other end gave no sign of life. */
+  get silent(): boolean {
+    return this.#silent
+  }
+
+  /** When something last came from the other end. */
+  get heardMs(): number {
+    return this.#heardMs
+  }
+
+  /** Closes the link within some seconds if the other end gives no sign of life. */
+  probe(): void {
+    if (this.#closed !== undefined) return
+    this.#liveness.inUse(true)
+    this.#sendAlive(Alive.ask)
   }
 
   /** Calls `listener` once, when the link has closed; at once if it has. */
@@ -103,6 +138,7 @@ export class Link {
         reject(new DfsError('deadline-passed',
           `${this.remote}: no answer to method ${String(method.number)} within ${String(options.deadlineMs)} ms`))
       })
+      this.#liveness.inUse(true)
       this.#waiting.set(call, { method, timer, resolve: resolve as Waiting['resolve'], reject })
       this.#connection.send(encodeMessage(MessageKind.request, call, method.number, request, options.payload))
     })
@@ -116,19 +152,27 @@ export class Link {
 
   #receive(bytes: Buffer): void {
     if (this.#closed !== undefined) return
+    this.#heardMs = this.#clock.nowMs()
     try {
       const message = decodeMessage(bytes)
       switch (message.kind) {
         case MessageKind.request: this.#request(message); return
         case MessageKind.reply: this.#reply(message); return
         case MessageKind.failure: this.#failure(message); return
+        case MessageKind.alive: if (message.number === Alive.ask) this.#sendAlive(Alive.tell); return
         default: throw new DfsError('bad-message', 'a second handshake')
       }
     } catch (error) {
       const { code, message } = asDfsError(error)
       this.#log.warn({ remote: this.remote, code }, `closing the connection: ${message}`)
       this.close(message)
+    } finally {
+      this.#liveness.heard(this.#waiting.size > 0)
     }
+  }
+
+  #sendAlive(number: number): void {
+    this.#connection.send(encodeMessage(MessageKind.alive, 0, number, null))
   }
 
   #request({ call, number, header, payload }: Message): void {
@@ -156,6 +200,7 @@ export class Link {
 
   async #answer(call: number, served: Served, request: unknown, payload: Buffer): Promise<void> {
     this.#serving++
+    this.#liveness.inUse(false)
     this.#account(payload.length)
     try {
       const given = await served.run(request, payload)
@@ -218,6 +263,7 @@ export class Link {
   #ended(reason: string): void {
     if (this.#closed !== undefined) return
     this.#closed = reason
+    this.#liveness.stop()
     for (const waiting of this.#waiting.values()) {
       waiting.timer.cancel()
       waiting.reject(new DfsError('outcome-unknown', `${this.remote}: ${reason}`))

@@ -7,14 +7,14 @@ import { limits } from './limits.ts'
  * A message: kind u8, call u32, method or error u16, header length u32, header (msgpack), payload (all the rest).
  * Big-endian. The payload is never copied through msgpack.
  */
-export const MessageKind = { hello: 1, welcome: 2, request: 3, reply: 4, failure: 5 } as const
+export const MessageKind = { hello: 1, welcome: 2, request: 3, reply: 4, failure: 5, alive: 6 } as const
 export type MessageKind = (typeof MessageKind)[keyof typeof MessageKind]
 
 export interface Message {
   kind: MessageKind
   /** Ties a reply to its request; chosen by the caller. */
   call: number
-  /** Method number of a request and its reply, error number of a failure. */
+  /** Method number of a request and its reply, error number of a failure, of a sign of life 1 where one is wanted in return. */
   number: number
   header: unknown
   payload: Buffer
@@ -42,7 +42,7 @@ export function encodeMessage(
 export function decodeMessage(bytes: Buffer): Message {
   if (bytes.length < PREFIX_BYTES) throw new DfsError('bad-message', `a message of ${String(bytes.length)} bytes`)
   const kind = bytes.readUInt8(0)
-  if (kind < MessageKind.hello || kind > MessageKind.failure) {
+  if (kind < MessageKind.hello || kind > MessageKind.alive) {
     throw new DfsError('bad-message', `a message of unknown kind ${String(kind)}`)
   }
   const headerBytes = bytes.readUInt32BE(7)

@@ -6,6 +6,7 @@ import { acceptLink, dialLink, PROTOCOL_VERSION } from '../../src/protocol/hands
 import type { ClusterId } from '../../src/protocol/identifiers.ts'
 import type { Link } from '../../src/protocol/link.ts'
 import { encodeMessage, MessageKind } from '../../src/protocol/wire.ts'
+import { pause } from '../../src/seams/clock.ts'
 import { silentLog } from '../../src/seams/log.ts'
 import { World } from '../simulation/world.ts'
 
@@ -74,6 +75,42 @@ t.test('a lost link makes outcomes unknown, and later calls unreachable', async 
   far.close('bye')
   t.match(await world.finish(waiting, limits), { code: 'outcome-unknown' })
   t.match(await world.finish(near.call(api.methods.fail, {}, deadline).catch(asDfsError), limits), { code: 'unreachable' })
+})
+
+t.test('an end that falls silent is found out long before the deadline, and what was asked has an unknown outcome', async t => {
+  const { world, near } = await pair()
+  world.network.cut('near', 'far')
+  const startedMs = world.clock.nowMs()
+  const waiting = near.call(api.methods.hang, {}, { deadlineMs: 60_000 }).catch(asDfsError)
+  t.match(await world.finish(waiting, limits), { code: 'outcome-unknown', message: /silent/ })
+  t.ok(near.silent)
+  t.ok(world.clock.nowMs() - startedMs <= 3_500, `after ${String(world.clock.nowMs() - startedMs)} ms`)
+})
+
+t.test('an end that takes long to answer is not silent', async t => {
+  const { world, near } = await pair()
+  const waiting = near.call(api.methods.hang, {}, { deadlineMs: 60_000 }).catch(asDfsError)
+  t.match(await world.finish(waiting, limits), { code: 'deadline-passed' })
+  t.notOk(near.closed, 'the link lives on')
+})
+
+t.test('a probe is answered by who is there, and closes the link to who is not', async t => {
+  const { world, near, far } = await pair()
+  far.probe()
+  await world.finish(pause(world.clock, 10_000), limits)
+  t.notOk(far.closed || near.closed)
+  world.network.cut('near', 'far')
+  far.probe()
+  await world.finish(pause(world.clock, 4_000), limits)
+  t.ok(far.silent)
+})
+
+t.test('a link that nobody uses may be silent', async t => {
+  const { world, near, far } = await pair()
+  await world.finish(near.call(api.methods.echo, { text: 'hi' }, deadline), limits)
+  world.network.cut('near', 'far')
+  await world.finish(pause(world.clock, 10_000), limits)
+  t.notOk(near.closed || far.closed)
 })
 
 t.test('what does not fit its schema closes the link, at whichever end it arrives', async t => {

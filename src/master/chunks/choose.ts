@@ -28,7 +28,7 @@ export function freshServers(
   const { servers, config, random } = parts
   const others = [...servers.all()].filter(server => !taken.includes(server) && !excluded.includes(server))
   const fit = others.filter(server => fitness(parts, server) === 'fit')
-  const trusted = fit.filter(({ id }) => !avoided.has(id))
+  const trusted = fit.filter(server => !avoided.has(server.id) && !servers.isDoubted(server))
   const candidates = trusted.length > 0 ? trusted : fit
   if (candidates.length === 0) {
     throw others.some(server => fitness(parts, server) === 'full')

@@ -17,6 +17,9 @@ interface Times {
   deadMs: number
 }
 
+/** How long a server that a client could not reach is used last, in ms. */
+const AVOID_MS = 10_000
+
 /** All chunkservers the cluster has ever seen, and how each is. */
 export class Servers {
   readonly #clock: Clock
@@ -106,6 +109,18 @@ export class Servers {
     const silentMs = this.#clock.nowMs() - server.lastHeardMs
     if (silentMs >= this.#times.deadMs) return 'dead'
     return silentMs >= this.#times.staleMs ? 'stale' : 'live'
+  }
+
+  /** A client could not reach it: for a while it is used last, and we find out whether it is gone for us as well. */
+  doubt(server: Server | undefined): void {
+    if (server === undefined) return
+    server.avoidUntilMs = this.#clock.nowMs() + AVOID_MS
+    server.link?.probe()
+  }
+
+  /** Whether clients could reach it lately. */
+  isDoubted(server: Server): boolean {
+    return server.avoidUntilMs > this.#clock.nowMs()
   }
 
   /** Whether it answers now, as far as we know. */

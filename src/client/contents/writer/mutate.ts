@@ -37,6 +37,8 @@ const PUSH_MS_PER_SERVER = 5_000
 const COMMIT_MS = 12_000
 /** Once in the usual order, once with the server last that broke the chain. */
 const PUSH_ORDERS = 2
+/** A push that failed after less than this was refused or broken off, not left without an answer. */
+const SILENCE_MS = 2_500
 
 /**
  * Brings a change to all replicas. The bytes arrive at src/chunkserver/pipeline/receive.ts, then the commit at
@@ -71,7 +73,7 @@ export async function mutate(path: DataPath, change: Change): Promise<Made> {
       // 'busy' and a push that was dropped say nothing against the lease.
       if (!isError(error, 'busy', 'push-unknown')) {
         const leaseIsOver = isError(error, 'lease-lost', 'stale-replica')
-        failed = { lease, suspects: leaseIsOver ? [] : [lease.primary] }
+        failed = { lease, suspects: leaseIsOver ? [] : [error instanceof ChainBroken ? error.server : lease.primary] }
       }
       path.log.debug({ error, chunk: lease.chunk, version: lease.version, attempts }, 'a change has to be sent again')
       await patience.after(asReplicaFault(error))
@@ -98,9 +100,19 @@ async function bring(path: DataPath, change: Change, lease: ChunkLease): Promise
   return { from: 'push', push: await push(path, change, lease) }
 }
 
+/** The bytes did not reach the primary, because of this server. */
+class ChainBroken extends DfsError {
+  readonly server: ServerId
+  constructor({ chunk }: ChunkLease, server: ServerId) {
+    super('unreachable', `chunk ${chunk}: no way to bring bytes to its primary: server ${server} did not take them`)
+    this.server = server
+  }
+}
+
 /** Pushes along the chain until the primary holds the bytes: where others do not, it sends them itself. */
 async function push(path: DataPath, { data, checksum }: Change, lease: ChunkLease): Promise<PushId> {
   for (let order = 0; order < PUSH_ORDERS; order++) {
+    const startedMs = path.clock.nowMs()
     const id = path.random.identifier() as PushId
     const chain = path.servers.inOrder(lease.replicas)
     const [first] = chain
@@ -119,8 +131,10 @@ async function push(path: DataPath, { data, checksum }: Change, lease: ChunkLeas
     if (!failed.includes(lease.primary)) return id
     const broken = chain.find(({ server }) => failed.includes(server))
     if (broken !== undefined) path.servers.avoid(broken.server)
+    // Who fell silent would be waited for once more by the next one in another order; who refused may take it from there.
+    if (broken !== undefined && path.clock.nowMs() - startedMs >= SILENCE_MS) throw new ChainBroken(lease, broken.server)
   }
-  throw new DfsError('unreachable', `chunk ${lease.chunk}: no way to bring bytes to its primary, server ${lease.primary}`)
+  throw new ChainBroken(lease, lease.primary)
 }
 
 async function send(
