@@ -14,6 +14,7 @@ import { dataMaster } from './master/data-master.ts'
 import { MasterSession } from './master/session.ts'
 import { Namespace } from './metadata/namespace.ts'
 import { NamespaceCache } from './metadata/namespace-cache.ts'
+import { Neighbours } from './metadata/neighbours.ts'
 import type { Outside } from './outside.ts'
 import { Paths } from './paths/paths.ts'
 import { Tree } from './tree.ts'
@@ -53,7 +54,9 @@ export class Client {
     this.#data = new DataPath({
       clock, random, log, pool: this.#pool, master: dataMaster(session), options: { patienceMs },
     })
-    this.#namespace = new Namespace({ session, cache, unsentOf: attributes => this.#files.unsentOf(attributes) })
+    this.#namespace = new Namespace({
+      session, cache, neighbours: new Neighbours(clock, cacheMs), unsentOf: attributes => this.#files.unsentOf(attributes),
+    })
     this.#files = new Files({ session, namespace: this.#namespace, data: this.#data })
     this.fileSystem = new Tree({ root: ROOT_INODE, cacheMs, namespace: this.#namespace, files: this.#files })
     this.admin = new Admin({ session, pool: this.#pool })

@@ -1,4 +1,5 @@
 import type { Handlers } from '../protocol/api.ts'
+import type { Attributes } from '../protocol/attributes.ts'
 import { DfsError } from '../protocol/errors.ts'
 import type { InodeId, SessionId } from '../protocol/identifiers.ts'
 import type { masterApi } from '../protocol/master-api.ts'
@@ -18,17 +19,34 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
   const file = (inode: InodeId): void => {
     if (state.fileOf(inode) === undefined) throw new DfsError('stale-handle', `there is no file ${inode}`)
   }
+  /** What a change has touched, as it is now; what is gone is left out. */
+  const touched = (...inodes: (InodeId | undefined)[]): { touched: Attributes[] } => ({
+    touched: [...new Set(inodes)].flatMap(inode => inode === undefined ? [] : read.attributesIfThere(state, inode) ?? []),
+  })
   return {
-    make: async request => ({ reply: await core.submit('make', request) }),
-    link: async request => ({ reply: await core.submit('link', request) }),
-    unlink: async request => ({ reply: await core.submit('unlink', request) }),
-    removeDirectory: async request => ({ reply: await core.submit('removeDirectory', request) }),
-    rename: async request => ({ reply: await core.submit('rename', request) }),
+    make: async request => ({ reply: { ...await core.submit('make', request), ...touched(request.parent) } }),
+    link: async request => ({ reply: { ...await core.submit('link', request), ...touched(request.parent) } }),
+    unlink: async request => {
+      const victim = state.entry(request.parent, request.name)
+      await core.submit('unlink', request)
+      return { reply: touched(request.parent, victim) }
+    },
+    removeDirectory: async request => {
+      await core.submit('removeDirectory', request)
+      return { reply: touched(request.parent) }
+    },
+    rename: async request => {
+      const { from, to } = request
+      const moved = state.entry(from.parent, from.name)
+      const replaced = state.entry(to.parent, to.name)
+      await core.submit('rename', request)
+      return { reply: touched(from.parent, to.parent, moved, replaced) }
+    },
     setAttributes: async request => ({ reply: await core.submit('setAttributes', request) }),
     setXattr: async request => ({ reply: await core.submit('setXattr', request) }),
     removeXattr: async request => ({ reply: await core.submit('removeXattr', request) }),
     settle: async request => ({ reply: await core.submit('settle', request) }),
-    create: async request => ({ reply: await core.submit('create', request) }),
+    create: async request => ({ reply: { ...await core.submit('create', request), ...touched(request.parent) } }),
     dropChunks: async request => ({ reply: await core.submit('dropChunks', request) }),
 
     startSession: async ({ resume, open, host }) => {

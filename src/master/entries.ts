@@ -33,8 +33,11 @@ export type EntryRequest<Kind extends EntryKind> =
   Kind extends ClientKind ? RequestOf<ClientMutations[Kind]>
     : Kind extends keyof InternalEntries ? InternalEntries[Kind]['request'] : never
 
+/** Clients are also told of what an entry touched, as it is then: that is no part of its outcome. */
+type OutcomeOf<Reply> = Exclude<keyof Reply, 'touched'> extends never ? Nothing : Omit<Reply, 'touched'>
+
 export type EntryReply<Kind extends EntryKind> =
-  Kind extends ClientKind ? ReplyOf<ClientMutations[Kind]>
+  Kind extends ClientKind ? OutcomeOf<ReplyOf<ClientMutations[Kind]>>
     : Kind extends keyof InternalEntries ? InternalEntries[Kind]['reply'] : never
 
 /** What the leader chose before the entry was journalled, so that applying it is the same everywhere and every time. */

@@ -34,6 +34,8 @@ export const attributes = z.object({
   contentVersion: whole,
   /** Size of a file's chunks, fixed when it was created. */
   chunkSizeBytes: whole,
+  /** Whether it has extended attributes. */
+  hasXattrs: z.boolean(),
 })
 export type Attributes = z.infer<typeof attributes>
 

@@ -20,6 +20,8 @@ export const limits = {
   chunkBytesMin: 64 * KiB,
   chunkBytesMax: 1024 * MiB,
   replicasMax: 16,
+  /** Inodes that one change of names can move on: two folders, what was moved, what was replaced. */
+  touchedMax: 4,
   nameBytesMax: 255,
   pathBytesMax: 4096,
   symlinkBytesMax: 4095,

@@ -21,6 +21,9 @@ export type Stamp = z.infer<typeof stamp>
 
 const mutating = { stamp, caller }
 
+/** Inodes whose attributes a change of names has moved on, as they are when the answer leaves: nobody need ask for them. */
+const touched = { touched: z.array(attributes).max(limits.touchedMax) }
+
 export const newNode = z.discriminatedUnion('type', [
   z.object({ type: z.enum(['file', 'directory', 'fifo', 'socket']), mode }),
   z.object({ type: z.enum(['character-device', 'block-device']), mode, device: whole }),
@@ -46,16 +49,16 @@ const openOptions = {
 
 /** The requests that change state: each is journalled as it came, with what the leader decided beside it. */
 export const masterMutations = {
-  make: method(10, z.object({ ...mutating, parent: inodeId, name, node: newNode }), attributes),
-  link: method(11, z.object({ ...mutating, inode: inodeId, parent: inodeId, name }), attributes),
-  unlink: method(12, z.object({ ...mutating, parent: inodeId, name }), nothing),
-  removeDirectory: method(13, z.object({ ...mutating, parent: inodeId, name }), nothing),
+  make: method(10, z.object({ ...mutating, parent: inodeId, name, node: newNode }), attributes.extend(touched)),
+  link: method(11, z.object({ ...mutating, inode: inodeId, parent: inodeId, name }), attributes.extend(touched)),
+  unlink: method(12, z.object({ ...mutating, parent: inodeId, name }), z.object(touched)),
+  removeDirectory: method(13, z.object({ ...mutating, parent: inodeId, name }), z.object(touched)),
   rename: method(14, z.object({
     ...mutating,
     from: z.object({ parent: inodeId, name }),
     to: z.object({ parent: inodeId, name }),
     mode: z.enum(['replace', 'no-replace', 'exchange']),
-  }), nothing),
+  }), z.object(touched)),
   /** A new size drops the chunks behind it; the client has resized the last one before. */
   setAttributes: method(15, z.object({ ...mutating, inode: inodeId, changes: attributeChanges }), attributes),
   setXattr: method(16, z.object({
@@ -71,7 +74,8 @@ export const masterMutations = {
     ...mutating, inode: inodeId, endBytes: sizeBytes, modifiedNs: time, clearSetId: z.boolean(),
   }), attributes),
   /** Opens a file, made first where it is missing; counts as one open like `open`. */
-  create: method(19, z.object({ ...mutating, parent: inodeId, name, mode, exclusive: z.boolean(), ...openOptions }), attributes),
+  create: method(19, z.object({ ...mutating, parent: inodeId, name, mode, exclusive: z.boolean(), ...openOptions }),
+    attributes.extend(touched)),
   /** Makes whole chunks holes: those of `first` to `first + count - 1`. */
   dropChunks: method(20, z.object({ ...mutating, inode: inodeId, first: chunkIndex, count: whole.max(2 ** 32) }), attributes),
 }

@@ -9,6 +9,7 @@ function file(contentVersion: number, sizeBytes = 100): Attributes {
   return {
     inode, type: 'file', mode: 0o644, links: 1, uid: 0, gid: 0, device: 0, sizeBytes, allocatedBytes: sizeBytes,
     accessedNs: 0n, modifiedNs: 0n, changedNs: 0n, contentVersion, chunkSizeBytes: 65_536,
+    hasXattrs: false,
   }
 }
 

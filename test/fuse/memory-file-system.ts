@@ -248,6 +248,7 @@ export class MemoryFileSystem implements FileSystem {
         links: made.type === 'directory' ? 2 : 1, uid: caller.uid, gid: caller.gid,
         device: 'device' in made ? made.device : 0, sizeBytes: target.length, allocatedBytes: 0,
         accessedNs: now, modifiedNs: now, changedNs: now, contentVersion: 1, chunkSizeBytes: 64 * 1024,
+        hasXattrs: false,
       },
       bytes: Buffer.alloc(0), target, entries: new Map(), parent, xattrs: new Map(), opens: 0,
     }

@@ -16,10 +16,17 @@ export class FreshCache<Key extends string | number, Value extends object> {
   /** Changes up to this one may have been forgotten. */
   #forgotten = 0
 
-  constructor(clock: Clock, { ttlMs, itemsMax }: { ttlMs: number, itemsMax: number }) {
+  /** @param onEvicted called for every item that goes only because there are too many */
+  constructor(
+    clock: Clock,
+    { ttlMs, itemsMax, onEvicted = () => {} }: { ttlMs: number, itemsMax: number, onEvicted?: () => void },
+  ) {
     // lru-cache takes a start of 0 for "never ages", hence the 1.
     const perf = { now: (): number => clock.nowMs() + 1 }
-    this.#items = new LRUCache({ max: itemsMax, ttl: Math.max(1, ttlMs), ttlResolution: 0, perf })
+    this.#items = new LRUCache({
+      max: itemsMax, ttl: Math.max(1, ttlMs), ttlResolution: 0, perf,
+      dispose: (_value, _key, reason) => { if (reason === 'evict') onEvicted() },
+    })
     this.#changed = new LRUCache({
       max: CHANGES_MAX,
       dispose: ({ at }, _key, reason) => { if (reason === 'evict') this.#forgotten = Math.max(this.#forgotten, at) },

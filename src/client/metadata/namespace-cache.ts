@@ -7,25 +7,47 @@ import { maySearch } from './permission.ts'
 
 const ATTRIBUTES_MAX = 100_000
 const ENTRIES_MAX = 200_000
+const DIRECTORIES_MAX = 10_000
 
 /** What a name leads to; no inode where there is no such name. */
 interface Entry {
   inode: InodeId | undefined
 }
 
+interface Complete {
+  untilMs: number
+  evicted: number
+}
+
+const MISSING: Entry = { inode: undefined }
+
 export interface Marks {
   attributes: number
   entries: number
+  complete: number
+  atMs: number
+  evicted: number
 }
 
 /** Attributes and directory entries that this client has seen lately, exact about what it changed itself. */
 export class NamespaceCache {
   readonly #attributes: FreshCache<InodeId, Attributes>
   readonly #entries: FreshCache<string, Entry>
+  /** Directories of which all entries are known: a name that is not among them is not there. */
+  readonly #complete: FreshCache<InodeId, Complete>
+  /** Entries that went before their time. Whose they were is not known: no directory from before is complete any more. */
+  #evicted = 0
+  readonly #clock: Clock
+  readonly #ttlMs: number
 
   constructor(clock: Clock, ttlMs: number) {
+    this.#clock = clock
+    this.#ttlMs = ttlMs
     this.#attributes = new FreshCache(clock, { ttlMs, itemsMax: ATTRIBUTES_MAX })
-    this.#entries = new FreshCache(clock, { ttlMs, itemsMax: ENTRIES_MAX })
+    this.#complete = new FreshCache(clock, { ttlMs, itemsMax: DIRECTORIES_MAX })
+    this.#entries = new FreshCache(clock, {
+      ttlMs, itemsMax: ENTRIES_MAX, onEvicted: () => { this.#evicted++ },
+    })
   }
 
   attributes(inode: InodeId): Attributes | undefined {
@@ -34,7 +56,7 @@ export class NamespaceCache {
 
   /** Where a name leads: attributes, 'none' for a name known to be missing, or undefined: the master must be asked. */
   lookup(parent: InodeId, name: Name, caller: Caller): Attributes | 'none' | undefined {
-    const entry = this.#entries.get(key(parent, name))
+    const entry = this.#entries.get(key(parent, name)) ?? (this.isComplete(parent) ? MISSING : undefined)
     if (entry === undefined) return undefined
     if (caller.uid !== 0) {
       const directory = this.#attributes.get(parent)
@@ -45,7 +67,21 @@ export class NamespaceCache {
 
   /** To be taken before a read is sent, for the methods that learn from it. */
   marks(): Marks {
-    return { attributes: this.#attributes.mark(), entries: this.#entries.mark() }
+    return {
+      attributes: this.#attributes.mark(), entries: this.#entries.mark(), complete: this.#complete.mark(),
+      atMs: this.#clock.nowMs(), evicted: this.#evicted,
+    }
+  }
+
+  /** All entries of the directory have been learned from a read that these marks were taken for. */
+  learnComplete(directory: InodeId, marks: Marks): void {
+    this.#complete.learn(directory, { untilMs: marks.atMs + this.#ttlMs, evicted: marks.evicted }, marks.complete)
+  }
+
+  /** Whether all entries are known. What is known of each of them is never older than this. */
+  isComplete(directory: InodeId): boolean {
+    const known = this.#complete.get(directory)
+    return known !== undefined && known.evicted === this.#evicted && this.#clock.nowMs() < known.untilMs
   }
 
   /** @returns the attributes to go by: those read, or what we made of them meanwhile */
@@ -54,15 +90,18 @@ export class NamespaceCache {
     return this.#attributes.get(read.inode) ?? read
   }
 
-  learnEntry(parent: InodeId, name: Name, inode: InodeId | undefined, marks: Marks): void {
-    this.#entries.learn(key(parent, name), { inode }, marks.entries)
+  /** @returns whether it is known now where the name leads */
+  learnEntry(parent: InodeId, name: Name, inode: InodeId | undefined, marks: Marks): boolean {
+    return this.#entries.learn(key(parent, name), { inode }, marks.entries)
+      || this.#entries.get(key(parent, name)) !== undefined
   }
 
   /** Our own change gave these attributes. */
   changed(after: Attributes): void {
     const known = this.#attributes.get(after.inode)
     // Answers to two changes at once may arrive in either order: then the next reader asks.
-    const overtaken = known !== undefined && known.changedNs > after.changedNs
+    const overtaken = known !== undefined
+      && (known.changedNs > after.changedNs || known.contentVersion > after.contentVersion)
     this.#attributes.change(after.inode, overtaken ? undefined : after)
   }
 
@@ -79,6 +118,7 @@ export class NamespaceCache {
   /** Our own change touched the name in a way that only the master knows. */
   forgetEntry(parent: InodeId, name: Name): void {
     this.#entries.change(key(parent, name))
+    this.#complete.change(parent)
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Attributes, Caller } from '../../protocol/attributes.ts'
+import { superuser, type Attributes, type Caller } from '../../protocol/attributes.ts'
 import { DfsError, isError } from '../../protocol/errors.ts'
 import type { InodeId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -7,6 +7,7 @@ import { textOf, type LinkTarget, type Name, type XattrName } from '../../protoc
 import type { AttributeChanges, DirectoryPage, NewNode, RenameMode, Totals } from '../file-system.ts'
 import type { MasterSession } from '../master/session.ts'
 import type { NamespaceCache } from './namespace-cache.ts'
+import type { Neighbours } from './neighbours.ts'
 
 const methods = masterApi.methods
 
@@ -15,6 +16,9 @@ export interface Unsent {
   sizeBytes: number
   modifiedNs: bigint
 }
+
+/** An answer that also tells of what else has changed. */
+type Touching = Attributes & { touched: Attributes[] }
 
 interface Place {
   parent: InodeId
@@ -25,19 +29,26 @@ interface Place {
 export class Namespace {
   readonly #session: MasterSession
   readonly #cache: NamespaceCache
+  readonly #neighbours: Neighbours
   /** What is unsent of a file that is open here, which also learns of the attributes. */
   readonly #unsentOf: (attributes: Attributes) => Unsent | undefined
 
   constructor(parts: {
-    session: MasterSession, cache: NamespaceCache, unsentOf: (attributes: Attributes) => Unsent | undefined,
+    session: MasterSession, cache: NamespaceCache, neighbours: Neighbours,
+    unsentOf: (attributes: Attributes) => Unsent | undefined,
   }) {
     this.#session = parts.session
     this.#cache = parts.cache
+    this.#neighbours = parts.neighbours
     this.#unsentOf = parts.unsentOf
   }
 
   async lookup(parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
-    const known = this.#cache.lookup(parent, name, caller)
+    let known = this.#cache.lookup(parent, name, caller)
+    if (known === undefined && this.#neighbours.areWanted(parent)) {
+      await this.#readWhole(parent)
+      known = this.#cache.lookup(parent, name, caller)
+    }
     if (known === 'none') throw new DfsError('no-such-entry', textOf(name))
     if (known !== undefined) return this.seen(known)
     const marks = this.#cache.marks()
@@ -74,37 +85,44 @@ export class Namespace {
   }
 
   async make(parent: InodeId, name: Name, node: NewNode, caller: Caller): Promise<Attributes> {
-    const made = await this.#guess([parent], [{ parent, name }],
+    const marks = this.#cache.marks()
+    const { touched, ...made } = await this.#guess([parent], [{ parent, name }],
       () => this.#session.mutate(methods.make, { caller, parent, name, node }))
     this.#cache.entryChanged(parent, name, made.inode)
+    // Nobody else has put anything into it yet.
+    if (made.type === 'directory') this.#cache.learnComplete(made.inode, marks)
+    this.#touched(touched)
     return this.changed(made)
   }
 
   async link(inode: InodeId, parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
-    const linked = await this.#guess([parent, inode], [{ parent, name }],
+    const { touched, ...linked } = await this.#guess([parent, inode], [{ parent, name }],
       () => this.#session.mutate(methods.link, { caller, inode, parent, name }))
     this.#cache.entryChanged(parent, name, inode)
+    this.#touched(touched)
     return this.seen(this.changed(linked))
   }
 
   async unlink(parent: InodeId, name: Name, caller: Caller): Promise<void> {
     this.#session.sendReleases()
-    await this.#guess([parent], [{ parent, name }],
+    const { touched } = await this.#guess([parent], [{ parent, name }],
       () => this.#session.mutate(methods.unlink, { caller, parent, name }))
     this.#cache.entryTaken(parent, name, undefined)
+    this.#touched(touched)
   }
 
   async removeDirectory(parent: InodeId, name: Name, caller: Caller): Promise<void> {
-    await this.#guess([parent], [{ parent, name }],
+    const { touched } = await this.#guess([parent], [{ parent, name }],
       () => this.#session.mutate(methods.removeDirectory, { caller, parent, name }))
     this.#cache.entryTaken(parent, name, undefined)
+    this.#touched(touched)
   }
 
   async rename(
     from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode, caller: Caller,
   ): Promise<void> {
     this.#session.sendReleases()
-    await this.#guess([from.parent, to.parent], [from, to],
+    const { touched } = await this.#guess([from.parent, to.parent], [from, to],
       () => this.#session.mutate(methods.rename, { caller, from, to, mode }))
     const moved = this.#cache.entry(from.parent, from.name)
     const replaced = this.#cache.entry(to.parent, to.name)
@@ -117,6 +135,7 @@ export class Namespace {
       this.#cache.forgetEntry(from.parent, from.name)
       this.#cache.forgetEntry(to.parent, to.name)
     }
+    this.#touched(touched)
   }
 
   async readLink(inode: InodeId): Promise<LinkTarget> {
@@ -130,12 +149,22 @@ export class Namespace {
     const { entries, complete } = await this.#ifThere(inode, () => this.#session.ask(methods.readDirectory, {
       inode, limit: Math.min(limit, limits.directoryPageMax), caller, ...(after === undefined ? {} : { after }),
     }))
-    return {
-      complete,
-      entries: entries.map(({ name, attributes }) => {
-        this.#cache.learnEntry(inode, name, attributes.inode, marks)
-        return { name, attributes: this.seen(this.#cache.learnAttributes(attributes, marks)), cursor: name }
-      }),
+    let allKnown = complete && after === undefined
+    const page = entries.map(({ name, attributes }) => {
+      if (!this.#cache.learnEntry(inode, name, attributes.inode, marks)) allKnown = false
+      return { name, attributes: this.seen(this.#cache.learnAttributes(attributes, marks)), cursor: name }
+    })
+    if (allKnown) this.#cache.learnComplete(inode, marks)
+    return { complete, entries: page }
+  }
+
+  async #readWhole(directory: InodeId): Promise<void> {
+    try {
+      const { complete } = await this.readDirectory(directory, undefined, this.#neighbours.entriesMax, superuser)
+      if (!complete) this.#neighbours.tooLarge(directory)
+    } catch (error) {
+      // Whoever looks a name up hears of it in his own words.
+      if (!(error instanceof DfsError)) throw error
     }
   }
 
@@ -144,11 +173,17 @@ export class Namespace {
   }
 
   async getXattr(inode: InodeId, name: XattrName, caller: Caller): Promise<Buffer> {
+    // The kernel asks for a file's capabilities before it writes. That of anybody else may have to hear of permissions first.
+    const mayAsk = caller.uid === 0 || name.startsWith('security.')
+    if (mayAsk && this.#cache.attributes(inode)?.hasXattrs === false) {
+      throw new DfsError('no-such-attribute', `${name} is not set`)
+    }
     const { value } = await this.#session.ask(methods.getXattr, { inode, name, caller })
     return Buffer.from(value.buffer, value.byteOffset, value.length)
   }
 
   async listXattrs(inode: InodeId): Promise<XattrName[]> {
+    if (this.#cache.attributes(inode)?.hasXattrs === false) return []
     return (await this.#session.ask(methods.listXattrs, { inode })).names
   }
 
@@ -175,9 +210,10 @@ export class Namespace {
   }
 
   /** Runs a call that makes a file, or finds it, and learns from it. */
-  async created(parent: InodeId, name: Name, create: () => Promise<Attributes>): Promise<Attributes> {
-    const after = await this.#guess([parent], [{ parent, name }], create)
+  async created(parent: InodeId, name: Name, create: () => Promise<Touching>): Promise<Attributes> {
+    const { touched, ...after } = await this.#guess([parent], [{ parent, name }], create)
     this.#cache.entryChanged(parent, name, after.inode)
+    this.#touched(touched)
     return this.changed(after)
   }
 
@@ -192,6 +228,11 @@ export class Namespace {
       modifiedNs: later(attributes.modifiedNs),
       changedNs: later(attributes.changedNs),
     }
+  }
+
+  /** What a change of ours moved on beside its own subject. */
+  #touched(touched: readonly Attributes[]): void {
+    for (const each of touched) this.#cache.changed(each)
   }
 
   /** Runs a call about an inode; where that is gone, the name that led there must be asked for again. */

@@ -19,6 +19,7 @@ export function attributesOf(state: MasterState, inode: InodeId, record: Inode):
     changedNs: record.changedNs,
     contentVersion: record.contentVersion,
     chunkSizeBytes: record.chunkSizeBytes,
+    hasXattrs: record.hasXattrs,
   }
 }
 

@@ -10,7 +10,7 @@ export function makeRoot(
   state.addInode(ROOT_INODE, {
     type: 'directory', mode: 0o755, links: 2, uid: 0, gid: 0, device: 0, sizeBytes: 0,
     accessedNs: atNs, modifiedNs: atNs, changedNs: atNs, contentVersion: 1, chunkSizeBytes: 0, chunkCount: 0,
-    parent: ROOT_INODE,
+    parent: ROOT_INODE, hasXattrs: false,
   })
   return {}
 }

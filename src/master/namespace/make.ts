@@ -50,6 +50,7 @@ export function newInode(
     chunkSizeBytes: type === 'file' ? chunkSizeBytes : 0,
     chunkCount: 0,
     parent: type === 'directory' ? parent : 0,
+    hasXattrs: false,
   }
 }
 

@@ -18,6 +18,11 @@ export function attributes(state: MasterState, { inode }: { inode: InodeId }): A
   return attributesOf(state, inode, existing(state, inode))
 }
 
+export function attributesIfThere(state: MasterState, inode: InodeId): Attributes | undefined {
+  const record = state.inode(inode)
+  return record === undefined ? undefined : attributesOf(state, inode, record)
+}
+
 export function readLink(state: MasterState, { inode }: { inode: InodeId }): { target: LinkTarget } {
   existing(state, inode)
   return { target: state.target(inode) ?? refuse('invalid', `inode ${String(inode)} is no symbolic link`) }

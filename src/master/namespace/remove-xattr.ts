@@ -12,6 +12,6 @@ export function removeXattr(
   demandXattrWrite(caller, before, name)
   if (state.xattr(inode, name) === undefined) refuse('no-such-attribute', `${name} is not set`)
   state.removeXattr(inode, name)
-  state.setInode(inode, { ...before, changedNs: atNs })
+  state.setInode(inode, { ...before, changedNs: atNs, hasXattrs: state.xattrsOf(inode).length > 0 })
   return {}
 }

@@ -16,6 +16,6 @@ export function setXattr(
   if (mode === 'replace' && !exists) refuse('no-such-attribute', `${name} is not set`)
   if (!exists) demandRoomInList(names, name)
   state.setXattr(inode, name, value)
-  state.setInode(inode, { ...before, changedNs: atNs })
+  state.setInode(inode, { ...before, changedNs: atNs, hasXattrs: true })
   return {}
 }

@@ -19,6 +19,7 @@ export interface Inode {
   readonly chunkCount: number
   /** The directory a directory is in; 0 for all else. */
   readonly parent: number
+  readonly hasXattrs: boolean
 }
 
 /** A chunk and where it belongs. */
@@ -38,7 +39,7 @@ export interface FileChunk {
 
 /** First byte of every record, so that a later layout can be told from this one. */
 const FORMAT = 1
-const INODE_BYTES = 88
+const INODE_BYTES = 89
 
 export function encodeInode(inode: Inode): Buffer {
   const into = Buffer.allocUnsafe(INODE_BYTES)
@@ -57,6 +58,7 @@ export function encodeInode(inode: Inode): Buffer {
   into.writeDoubleBE(inode.chunkCount, 64)
   into.writeDoubleBE(inode.parent, 72)
   into.writeDoubleBE(inode.chunkSizeBytes, 80)
+  into[88] = inode.hasXattrs ? 1 : 0
   return into
 }
 
@@ -78,6 +80,7 @@ export function decodeInode(from: Buffer): Inode {
     chunkCount: from.readDoubleBE(64),
     parent: from.readDoubleBE(72),
     chunkSizeBytes: from.readDoubleBE(80),
+    hasXattrs: from[88] === 1,
   }
 }
 

@@ -127,6 +127,7 @@ export class ToyCluster implements DataMaster {
     return {
       inode: INODE, type: 'file', mode: 0o644, links: 1, uid: 0, gid: 0, device: 0, sizeBytes: this.sizeBytes, allocatedBytes: 0,
       accessedNs: 0n, modifiedNs: 0n, changedNs: 0n, contentVersion: this.contentVersion, chunkSizeBytes: this.chunkSizeBytes,
+      hasXattrs: false,
     }
   }
 

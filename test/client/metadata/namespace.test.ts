@@ -2,12 +2,13 @@ import t from 'tap'
 import fc from 'fast-check'
 import { Namespace } from '../../../src/client/metadata/namespace.ts'
 import { NamespaceCache } from '../../../src/client/metadata/namespace-cache.ts'
+import { Neighbours } from '../../../src/client/metadata/neighbours.ts'
 import type { MasterSession } from '../../../src/client/master/session.ts'
 import { superuser, type Attributes } from '../../../src/protocol/attributes.ts'
 import { asDfsError } from '../../../src/protocol/errors.ts'
 import { ROOT_INODE, type InodeId } from '../../../src/protocol/identifiers.ts'
 import { masterApi } from '../../../src/protocol/master-api.ts'
-import { name as nameSchema, type Name } from '../../../src/protocol/names.ts'
+import { name as nameSchema, type Name, type XattrName } from '../../../src/protocol/names.ts'
 import { MasterWorld } from '../master-world.ts'
 
 const TTL_MS = 500
@@ -20,7 +21,8 @@ async function clients(seed: number, count: number): Promise<{
   const sessions: MasterSession[] = []
   for (let number = 1; number <= count; number++) sessions.push(await master.session(`client-${String(number)}`))
   const namespaces = sessions.map(session => new Namespace({
-    session, cache: new NamespaceCache(master.world.clock, TTL_MS), unsentOf: () => undefined,
+    session, cache: new NamespaceCache(master.world.clock, TTL_MS), neighbours: new Neighbours(master.world.clock, TTL_MS),
+    unsentOf: () => undefined,
   }))
   return { master, sessions, namespaces, end: () => { master.remove() } }
 }
@@ -184,4 +186,64 @@ t.test('an answer that a change of ours has overtaken is not kept', async t => {
     t.match(await master.finish(namespace.attributes(inode)), { mode: bits })
   }
   t.ok(mixed > 0, 'some reads were answered before the change')
+})
+
+t.test('what an answer has told already is not asked for', async t => {
+  const { master, namespaces: [namespace, other], end } = await clients(8, 2)
+  t.teardown(end)
+  if (namespace === undefined || other === undefined) throw new Error('no client')
+  const node = { type: 'directory' as const, mode: 0o755 }
+  const messagesOf = async (run: () => Promise<unknown>): Promise<number> => {
+    const before = master.world.network.delivered
+    await master.finish(run().catch(asDfsError))
+    return master.world.network.delivered - before
+  }
+  const { inode } = await master.finish(namespace.make(ROOT_INODE, name('dir'), node, superuser))
+  t.equal(await messagesOf(() => namespace.lookup(inode, name('file'), superuser)), 0, 'a new directory is empty')
+  const file = await master.finish(namespace.make(inode, name('file'), { type: 'file', mode: 0o644 }, superuser))
+  t.equal(await messagesOf(() => namespace.attributes(inode)), 0, 'making a file tells of its directory')
+  t.equal(await messagesOf(() => namespace.getXattr(file.inode, 'security.capability' as XattrName, superuser)), 0)
+  t.equal(await messagesOf(() => namespace.listXattrs(file.inode)), 0, 'a new file has no extended attributes')
+  await master.finish(namespace.setXattr(file.inode, 'user.a' as XattrName, new Uint8Array([1]), 'any', superuser))
+  t.strictSame(await master.finish(namespace.getXattr(file.inode, 'user.a' as XattrName, superuser)), Buffer.from([1]))
+  t.equal((await master.finish(other.attributes(file.inode))).hasXattrs, true)
+  await master.finish(namespace.removeXattr(file.inode, 'user.a' as XattrName, superuser))
+  t.equal((await master.finish(namespace.attributes(file.inode))).hasXattrs, false)
+  t.equal(await messagesOf(() => namespace.rename(
+    { parent: inode, name: name('file') }, { parent: ROOT_INODE, name: name('moved') }, 'replace', superuser)), 2)
+  t.equal(await messagesOf(async () => {
+    await namespace.attributes(ROOT_INODE)
+    await namespace.attributes(inode)
+    await namespace.attributes(file.inode)
+    await namespace.lookup(ROOT_INODE, name('moved'), superuser)
+  }), 0, 'a rename tells of both directories and of what it moved')
+})
+
+t.test('who asks for several names of a small directory gets all of them', async t => {
+  const { master, namespaces: [maker, namespace], end } = await clients(9, 2)
+  t.teardown(end)
+  if (maker === undefined || namespace === undefined) throw new Error('no client')
+  const folderOf = async (folder: string, files: number): Promise<InodeId> => {
+    const { inode } = await master.finish(maker.make(ROOT_INODE, name(folder), { type: 'directory', mode: 0o755 }, superuser))
+    for (let file = 0; file < files; file++) {
+      await master.finish(maker.make(inode, name(String(file)), { type: 'file', mode: 0o644 }, superuser))
+    }
+    return inode
+  }
+  const look = async (inode: InodeId, files: number): Promise<number> => {
+    const before = master.world.network.delivered
+    for (let file = 0; file < files; file++) {
+      t.match(await master.finish(namespace.lookup(inode, name(String(file)), superuser)), { type: 'file' })
+    }
+    t.match(await master.finish(namespace.lookup(inode, name('none'), superuser).catch(asDfsError)), { code: 'no-such-entry' })
+    return master.world.network.delivered - before
+  }
+  const small = await folderOf('small', 50)
+  t.equal(await look(small, 50), 6, 'two names, then the directory')
+  await master.finish(maker.make(small, name('none'), { type: 'file', mode: 0o644 }, superuser))
+  await master.pass(TTL_MS)
+  t.match(await master.finish(namespace.lookup(small, name('none'), superuser)), { type: 'file' },
+    'what came since is seen within the stated time')
+  const large = await folderOf('large', 300)
+  t.ok(await look(large, 12) <= 2 * 14, 'a large one is tried once')
 })
