@@ -10,10 +10,11 @@ import { folder } from '../src/seams/folder.ts'
 import { systemRandom } from '../src/seams/random.ts'
 import { webSockets } from '../src/seams/websockets.ts'
 
-interface Options extends Omit<MasterConfig, 'chunkSizeBytes' | 'minFreeFraction'> {
+interface Options extends Omit<MasterConfig, 'chunkSizeBytes' | 'minFreeFraction' | 'repairRateBytes'> {
   data: string
   chunkSize: number
   minFree: number
+  repairRate: number
   logLevel: string
 }
 
@@ -31,6 +32,10 @@ const program = new Command('dfs-master')
   .addOption(new Option('--rack-policy <policy>', 'how replicas spread over racks')
     .choices(rackPolicies).default(defaultConfig.rackPolicy))
   .option('--min-free <fraction>', 'a disk with a smaller share free gets no new chunks', Number, defaultConfig.minFreeFraction)
+  .option('--repair-rate <size>', 'bytes per second that copies may move from and to each chunkserver; 0: no limit', sizeArgument,
+    defaultConfig.repairRateBytes)
+  .option('--repair-streams <count>', 'copies that a chunkserver takes part in at the same time', wholeArgument(1, 64),
+    defaultConfig.repairStreams)
   .addOption(inMs('heartbeat', 'how often chunkservers report', defaultConfig.heartbeatMs))
   .addOption(inMs('stale', 'silence after which a chunkserver gets no new chunks', defaultConfig.staleMs))
   .addOption(inMs('dead', 'silence after which its replicas are made anew elsewhere', defaultConfig.deadMs))
@@ -40,7 +45,7 @@ const program = new Command('dfs-master')
   .addOption(new Option('--log-level <level>', 'how much to say').choices(logLevels).default('info'))
   .allowExcessArguments(false)
 
-const { data, chunkSize, minFree, logLevel, ...chosen } = program.parse().opts<Options>()
+const { data, chunkSize, minFree, repairRate, logLevel, ...chosen } = program.parse().opts<Options>()
 const log = standardErrorLog('dfs-master', logLevel)
 
 await runDaemon('dfs-master', log, async () => {
@@ -51,7 +56,7 @@ await runDaemon('dfs-master', log, async () => {
       clock: systemClock, disk: folder(root), network: webSockets({ messageBytesMax: limits.messageBytesMax }),
       random: systemRandom, log,
     },
-    config: { ...defaultConfig, ...chosen, chunkSizeBytes: chunkSize, minFreeFraction: minFree },
+    config: { ...defaultConfig, ...chosen, chunkSizeBytes: chunkSize, minFreeFraction: minFree, repairRateBytes: repairRate },
     lmdbPath: path.join(root, 'state'),
     version,
   })

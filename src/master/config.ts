@@ -36,10 +36,11 @@ export interface MasterConfig {
   minFreeFraction: number
   /** How often the master looks for chunks to repair. */
   repairMs: number
-  /** Copies under way at the same time: for each server, as source or target, and in all. */
-  copiesPerServerMax: number
-  copiesMax: number
-  /** How long one copy may take. */
+  /** Copies that a server takes part in at the same time, as source or target. */
+  repairStreams: number
+  /** Bytes per second that all copies of one server together may move; 0 is no limit. */
+  repairRateBytes: number
+  /** How long a copy may take beyond what its rate asks for. */
   copyMs: number
 }
 
@@ -58,8 +59,8 @@ export const defaultConfig: MasterConfig = {
   graceMs: 1_000,
   minFreeFraction: 0.1,
   repairMs: 1_000,
-  copiesPerServerMax: 2,
-  copiesMax: 16,
+  repairStreams: 2,
+  repairRateBytes: 32 * 1024 * 1024,
   copyMs: 60_000,
 }
 
@@ -69,6 +70,10 @@ export const bounds = {
   dropBatchMax: 1_000,
   /** Chunks looked at in one pass of the repair planner, so that the pass stays short. */
   assessedPerPassMax: 5_000,
+  /** Chunks being helped at the same time, in the whole cluster. */
+  helpedAtOnceMax: 256,
+  /** Chunks tried when there is room for more copies; the others of a long queue come next time. */
+  triedPerPassMax: 256,
   /** Rounds of fencing before a lease is refused. */
   grantRoundsMax: 5,
 } as const
@@ -79,5 +84,7 @@ export function checkConfig(config: MasterConfig): void {
   assert(config.deadMs > config.staleMs, 'dead-ms must be more than stale-ms')
   assert(config.leaseMs > config.heartbeatMs, 'lease-ms must be more than heartbeat-ms: leases are renewed by heartbeats')
   assert(config.minFreeFraction >= 0 && config.minFreeFraction < 1, 'min-free must be from 0 to 1')
+  assert(config.repairStreams >= 1, 'repair-streams must be at least 1')
+  assert(config.repairRateBytes >= 0, 'repair-rate must not be negative')
   assert.equal(config.chunkSizeBytes % 65_536, 0, 'chunk-size must be a multiple of 64 KiB')
 }

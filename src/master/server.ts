@@ -105,7 +105,7 @@ export class Master {
     for (const task of this.#background) await task.stop()
     await this.#listener?.close()
     for (const link of this.#links) link.close('the master stops')
-    await this.#parts.repair.idle()
+    await this.#parts.repair.stop()
     await this.#parts.core.close()
   }
 

@@ -34,7 +34,7 @@ export function status(parts: StatusParts): ClusterStatus {
       replicas: locations.ofServer(server.id).size, heartbeatAgeMs: Math.max(0, Math.round(nowMs - server.lastHeardMs)),
     })),
     inodes: core.state.inodeCount, chunks: core.state.chunkCount, underReplicated, missing,
-    repairsRunning: repair.running, garbage: drops.count, journalBytes: core.journalBytes,
+    repairsRunning: repair.running, repair: repair.status(), garbage: drops.count, journalBytes: core.journalBytes,
     sessions: core.state.sessionCount, replicas: config.replicas, placement: config.rackPolicy,
     remarks: remarks(parts, missing),
   }

@@ -135,9 +135,13 @@ export const chunkControlApi = defineApi('chunk-control', {
   /** Ends a lease early, once the mutations under way are done. */
   revoke: method(243, z.object(replica), nothing),
 
-  /** Fetches a replica of a fenced or unleased chunk from another server, verified, and makes it durable. */
-  copy: method(244, z.object({ ...replica, origin: chunkOrigin, from: z.object({ server: serverId, address }) }),
-    z.object({ lengthBytes: whole })),
+  /**
+   * Fetches a replica of a fenced or unleased chunk from another server, verified, and makes it durable. `rateBytes`: at
+   * most so many bytes per second.
+   */
+  copy: method(244, z.object({
+    ...replica, origin: chunkOrigin, from: z.object({ server: serverId, address }), rateBytes: whole.min(1).optional(),
+  }), z.object({ lengthBytes: whole })),
 
   /** Removes replicas, whatever their version up to the one given. `kept` are newer than that. */
   drop: method(245, z.object({ chunks: z.array(z.object(replica)).max(limits.reportPageMax) }),

@@ -99,6 +99,18 @@ const serverStatus = serverAddress.extend({
   diskFault: z.string(),
 })
 
+const repairStatus = z.object({
+  /** Chunks, by need: one good replica left or only doubtful ones; too few; too many; on a draining server; too close. */
+  queued: z.object({ endangered: whole, underReplicated: whole, surplus: whole, leaving: whole, misplaced: whole }),
+  running: whole,
+  /** Since the master started. */
+  copies: whole,
+  copiedBytes: whole,
+  /** Of the last seconds. */
+  bytesPerSecond: whole,
+})
+export type RepairStatus = z.infer<typeof repairStatus>
+
 /** What the master offers to clients. */
 export const masterApi = defineApi('master', {
   ...masterMutations,
@@ -150,6 +162,7 @@ export const masterApi = defineApi('master', {
     cluster: z.string(), version: z.string(), uptimeMs: whole,
     servers: z.array(serverStatus),
     inodes: whole, chunks: whole, underReplicated: whole, missing: whole, repairsRunning: whole, garbage: whole,
+    repair: repairStatus,
     journalBytes: whole, sessions: whole, replicas: whole, placement: z.string(),
     /** What an operator should know, in sentences. */
     remarks: z.array(z.string()),

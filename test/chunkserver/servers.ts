@@ -195,9 +195,11 @@ export class Servers {
     return this.#control(number, chunkControlApi.methods.reconcile, { chunk, version: version(v), peers: this.shown(peers) })
   }
 
-  copy(number: number, { v, from }: { v: number, from: number }): Promise<{ lengthBytes: number }> {
+  copy(
+    number: number, { v, from, rateBytes }: { v: number, from: number, rateBytes?: number },
+  ): Promise<{ lengthBytes: number }> {
     return this.#control(number, chunkControlApi.methods.copy,
-      { chunk, version: version(v), origin, from: this.member(from).shown })
+      { chunk, version: version(v), origin, from: this.member(from).shown, ...(rateBytes === undefined ? {} : { rateBytes }) })
   }
 
   accept(number: number, v: number): Promise<unknown> {

@@ -3,6 +3,7 @@ import type { ChunkOrigin } from '../../protocol/chunks.ts'
 import { chunkserverApi } from '../../protocol/chunkserver-api.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
+import { pause } from '../../seams/clock.ts'
 import { bounds } from '../config.ts'
 import type { Parts } from '../parts.ts'
 import type { LocalChunk } from '../primary/local-chunk.ts'
@@ -12,9 +13,11 @@ export interface CopyRequest {
   version: ChunkVersion
   origin: ChunkOrigin
   from: { server: ServerId, address: string }
+  /** Per second, at most; no limit where it is missing. */
+  rateBytes?: number | undefined
 }
 
-type CopyParts = Pick<Parts, 'store' | 'chunks' | 'links' | 'timing' | 'log'>
+type CopyParts = Pick<Parts, 'store' | 'chunks' | 'links' | 'timing' | 'log' | 'clock'>
 
 /**
  * Fetches a replica from another server, checked piece by piece, and makes it durable. Nobody writes to the chunk
@@ -22,6 +25,14 @@ type CopyParts = Pick<Parts, 'store' | 'chunks' | 'links' | 'timing' | 'log'>
  * @throws DfsError 'stale-replica' the chunk has moved on, and what the source or the disk refuses with
  */
 export async function copy(parts: CopyParts, request: CopyRequest): Promise<{ lengthBytes: number }> {
+  const startedMs = parts.clock.nowMs()
+  const copied = await fetchIntoPlace(parts, request, startedMs)
+  // The master begins the next copy when it hears of this one, so that small ones keep the pace, too.
+  await keepPace(parts, request, { offsetBytes: copied.lengthBytes, startedMs })
+  return copied
+}
+
+function fetchIntoPlace(parts: CopyParts, request: CopyRequest, startedMs: number): Promise<{ lengthBytes: number }> {
   const { chunk: id, version, origin, from } = request
   const chunk = parts.chunks.at(id)
   return chunk.exclusive(async () => {
@@ -30,7 +41,7 @@ export async function copy(parts: CopyParts, request: CopyRequest): Promise<{ le
     // 1. Under another name, so that half a copy is never taken for a replica.
     const copying = parts.store.beginCopy(id, version, origin)
     try {
-      const lengthBytes = await fetchAll(parts, request, async (offsetBytes, data) => {
+      const lengthBytes = await fetchAll(parts, request, startedMs, async (offsetBytes, data) => {
         // A fence waits for us: the master has given up on this copy.
         refuseIfFenced(chunk, version)
         await copying.write(offsetBytes, data)
@@ -54,7 +65,8 @@ function refuseIfFenced({ id, promised }: LocalChunk, version: ChunkVersion): vo
 
 /** Reads the source piece by piece, several at a time. @returns its length */
 async function fetchAll(
-  parts: CopyParts, request: CopyRequest, write: (offsetBytes: number, data: Buffer) => Promise<void>,
+  parts: CopyParts, request: CopyRequest, startedMs: number,
+  write: (offsetBytes: number, data: Buffer) => Promise<void>,
 ): Promise<number> {
   const first = await fetchPiece(parts, request, 0)
   const lengthBytes = first.replicaLengthBytes
@@ -64,6 +76,7 @@ async function fetchAll(
     while (nextBytes < lengthBytes) {
       const offsetBytes = nextBytes
       nextBytes += bounds.copyPieceBytes
+      await keepPace(parts, request, { offsetBytes, startedMs })
       const piece = await fetchPiece(parts, request, offsetBytes)
       if (piece.replicaLengthBytes !== lengthBytes) throw changed(request)
       await write(offsetBytes, piece.data)
@@ -73,6 +86,16 @@ async function fetchAll(
   const failed = workers.find(outcome => outcome.status === 'rejected')
   if (failed !== undefined) throw failed.reason
   return lengthBytes
+}
+
+/** Waits until bytes up to here may have come. */
+async function keepPace(
+  { clock }: CopyParts, { rateBytes }: CopyRequest, { offsetBytes, startedMs }: { offsetBytes: number, startedMs: number },
+): Promise<void> {
+  if (rateBytes === undefined) return
+  const dueMs = startedMs + offsetBytes * 1_000 / rateBytes
+  const waitMs = dueMs - clock.nowMs()
+  if (waitMs > 0) await pause(clock, waitMs)
 }
 
 async function fetchPiece(

@@ -5,10 +5,18 @@ import type { ChunkParts } from './parts.ts'
 import { place } from './placement.ts'
 
 /** Whether a server may be given new replicas, and if not, why. */
-export function fitness({ servers, config }: Pick<ChunkParts, 'servers' | 'config'>, server: Server): 'fit' | 'away' | 'full' {
+export function fitness(
+  { servers, config }: Pick<ChunkParts, 'servers' | 'config'>, server: Server,
+): 'fit' | 'away' | 'full' | 'leaving' {
   if (!servers.isReachable(server) || server.diskFault !== '') return 'away'
+  if (servers.isLeaving(server.id)) return 'leaving'
   if (server.freeFraction < config.minFreeFraction || server.freeBytes < config.chunkSizeBytes) return 'full'
   return 'fit'
+}
+
+/** The servers that may be given new replicas. */
+export function fitServers(parts: Pick<ChunkParts, 'servers' | 'config'>): Server[] {
+  return [...parts.servers.all()].filter(server => fitness(parts, server) === 'fit')
 }
 
 /**

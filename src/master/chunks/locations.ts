@@ -20,6 +20,7 @@ const none: readonly Replica[] = []
 export class Locations {
   readonly #replicas = new Map<ChunkId, Replica[]>()
   readonly #ofServer = new Map<ServerId, Set<ChunkId>>()
+  readonly #bytes = new Map<ServerId, number>()
   /** Chunks of which we know that nothing was ever acknowledged. */
   readonly #blank = new Set<ChunkId>()
   readonly #fresh = new Set<ChunkId>()
@@ -45,6 +46,11 @@ export class Locations {
     return this.#ofServer.get(server) ?? new Set()
   }
 
+  /** Bytes of a server's replicas, as last reported. */
+  bytesOf(server: ServerId): number {
+    return this.#bytes.get(server) ?? 0
+  }
+
   chunks(): Iterable<ChunkId> {
     return this.#replicas.keys()
   }
@@ -58,6 +64,7 @@ export class Locations {
     if (state !== 'expected') this.#blank.delete(chunk)
     const replicas = this.#replicas.get(chunk)
     const known = replicas?.find(replica => replica.server === server)
+    this.#addBytes(server, lengthBytes - (known?.lengthBytes ?? 0))
     if (known !== undefined) {
       known.version = version
       known.lengthBytes = lengthBytes
@@ -76,7 +83,8 @@ export class Locations {
     const replicas = this.#replicas.get(chunk)
     const at = replicas?.findIndex(replica => replica.server === server) ?? -1
     if (replicas === undefined || at < 0) return
-    replicas.splice(at, 1)
+    const [removed] = replicas.splice(at, 1)
+    this.#addBytes(server, -(removed?.lengthBytes ?? 0))
     if (replicas.length === 0) this.#replicas.delete(chunk)
     this.#ofServer.get(server)?.delete(chunk)
     this.#count--
@@ -90,7 +98,10 @@ export class Locations {
     this.#blank.delete(chunk)
     this.#fresh.delete(chunk)
     this.#accepted.delete(chunk)
-    for (const { server } of replicas) this.#ofServer.get(server)?.delete(chunk)
+    for (const { server, lengthBytes } of replicas) {
+      this.#ofServer.get(server)?.delete(chunk)
+      this.#addBytes(server, -lengthBytes)
+    }
     this.#count -= replicas.length
     return replicas
   }
@@ -123,6 +134,10 @@ export class Locations {
 
   isAccepted(chunk: ChunkId, version: ChunkVersion): boolean {
     return this.#accepted.get(chunk) === version
+  }
+
+  #addBytes(server: ServerId, bytes: number): void {
+    this.#bytes.set(server, this.bytesOf(server) + bytes)
   }
 
   #chunksOf(server: ServerId): Set<ChunkId> {

@@ -4,13 +4,16 @@ import type { Replica } from './locations.ts'
 /**
  * What a chunk lacks.
  * 'lost': no replica with all that was acknowledged is on a server that counts as alive. 'doubtful': only such replicas are
- * left. 'copies': fewer good ones than wanted. 'surplus': more.
+ * left. 'copies': fewer good ones than wanted. 'surplus': more. 'move': some are on servers that are being drained.
+ * 'spread': they could stand further apart.
  */
 export type Need =
   | { kind: 'lost' }
   | { kind: 'doubtful' }
   | { kind: 'copies', good: number, missing: number }
   | { kind: 'surplus', good: number }
+  | { kind: 'move', good: number }
+  | { kind: 'spread', good: number }
 
 export interface Assessment {
   need: Need | undefined
@@ -18,25 +21,30 @@ export interface Assessment {
   useless: Replica[]
 }
 
+/** What there is to know of replicas beyond what their servers report. */
+export interface Judges {
+  isAlive(replica: Replica): boolean
+  /** Whether its server answers at this moment: nothing is given up for a good replica that is only hoped for. */
+  inReach(replica: Replica): boolean
+  /** Whether its server is being drained. */
+  isLeaving(replica: Replica): boolean
+  /** Whether these could be moved further apart. */
+  couldSpread(replicas: readonly Replica[]): boolean
+}
+
 /** A good replica more than this makes one that missed mutations useless. */
 const GOOD_BEFORE_STALE_GO = 2
 
-/**
- * Judges the replicas of one chunk.
- * @param isAlive whether a replica's server counts as alive @param inReach whether it answers at this moment: nothing is
- *   given up for a good replica that is only hoped for
- */
+/** Judges the replicas of one chunk. */
 export function assess(
   replicas: readonly Replica[], version: ChunkVersion,
-  { wanted, isBlank, isAlive, inReach }: {
-    wanted: number, isBlank: boolean, isAlive: (replica: Replica) => boolean, inReach: (replica: Replica) => boolean,
-  },
+  { wanted, isBlank, judges }: { wanted: number, isBlank: boolean, judges: Judges },
 ): Assessment {
-  const alive = replicas.filter(isAlive)
+  const alive = replicas.filter(replica => judges.isAlive(replica))
   const current = alive.filter(replica => replica.version >= version)
-  const counted = current.filter(({ state }) => state === 'good' || state === 'expected').length
+  const counted = current.filter(({ state }) => state === 'good' || state === 'expected')
   const good = current.filter(({ state }) => state === 'good').length
-  const sure = current.filter(replica => replica.state === 'good' && inReach(replica)).length
+  const sure = current.filter(replica => replica.state === 'good' && judges.inReach(replica)).length
   const doubtful = current.filter(({ state }) => state === 'doubtful')
   const useless = [
     ...(sure > 0 ? alive.filter(({ state }) => state === 'corrupt') : []),
@@ -45,20 +53,22 @@ export function assess(
       ? alive.filter(replica => replica.version < version && replica.state !== 'corrupt')
       : []),
   ]
-  return { need: needOf({ counted, good, doubtful: doubtful.length, wanted, isBlank }), useless }
+  return { need: needOf({ counted, good, doubtful: doubtful.length, wanted, isBlank, judges }), useless }
 }
 
 function needOf(
-  { counted, good, doubtful, wanted, isBlank }: {
-    counted: number, good: number, doubtful: number, wanted: number, isBlank: boolean,
+  { counted, good, doubtful, wanted, isBlank, judges }: {
+    counted: readonly Replica[], good: number, doubtful: number, wanted: number, isBlank: boolean, judges: Judges,
   },
 ): Need | undefined {
-  if (counted === 0 && doubtful > 0) return { kind: 'doubtful' }
-  if (counted === 0) return isBlank ? undefined : { kind: 'lost' }
+  if (counted.length === 0 && doubtful > 0) return { kind: 'doubtful' }
+  if (counted.length === 0) return isBlank ? undefined : { kind: 'lost' }
   // A first lease runs, or has just ended: the next reports tell.
   if (good === 0) return undefined
-  if (counted < wanted) return { kind: 'copies', good, missing: wanted - counted }
-  return counted > wanted ? { kind: 'surplus', good } : undefined
+  if (counted.length < wanted) return { kind: 'copies', good, missing: wanted - counted.length }
+  if (counted.length > wanted) return { kind: 'surplus', good }
+  if (counted.some(replica => judges.isLeaving(replica))) return { kind: 'move', good }
+  return judges.couldSpread(counted) ? { kind: 'spread', good } : undefined
 }
 
 /** In which order chunks are helped: the lower the sooner. */
@@ -67,6 +77,8 @@ export function priorityOf(need: Need): number {
     case 'doubtful': return 0
     case 'copies': return need.good
     case 'surplus': return 1_000
+    case 'move': return 1_001
+    case 'spread': return 1_002
     case 'lost': return Infinity
   }
 }

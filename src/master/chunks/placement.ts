@@ -39,6 +39,45 @@ export function place<Candidate extends Place>(
   return chosen
 }
 
+/** Racks and machines that servers with room are on. */
+export interface Grounds {
+  readonly racks: ReadonlySet<string>
+  readonly hosts: ReadonlySet<string>
+}
+
+export function groundsOf(places: Iterable<Place>): Grounds {
+  const racks = new Set<string>()
+  const hosts = new Set<string>()
+  for (const { rack, host } of places) {
+    racks.add(rack)
+    hosts.add(host)
+  }
+  return { racks, hosts }
+}
+
+/** Whether replicas on these servers share a rack or machine that one of them could leave for a free one. */
+export function couldSpread(held: readonly Place[], free: Grounds, policy: RackPolicy): boolean {
+  const { racks, hosts } = groundsOf(held)
+  const racksWanted = policy === 'hdfs' ? Math.min(2, held.length) : held.length
+  return (racks.size < racksWanted && [...free.racks].some(rack => !racks.has(rack)))
+    || (hosts.size < held.length && [...free.hosts].some(host => !hosts.has(host)))
+}
+
+/** Whether replicas on `after` are on as many racks and machines as on `before`, at least. */
+export function isAsSpread(after: readonly Place[], before: readonly Place[]): boolean {
+  const now = groundsOf(after)
+  const then = groundsOf(before)
+  return now.racks.size >= then.racks.size && now.hosts.size >= then.hosts.size
+}
+
+/** Whether some other candidate would be further from the replicas so far than this one. */
+export function isSecondBest<Candidate extends Place>(
+  chosen: Candidate, candidates: readonly Candidate[], taken: readonly Place[], policy: RackPolicy,
+): boolean {
+  const cost = costOf(chosen, taken, undefined, policy)
+  return candidates.some(candidate => costOf(candidate, taken, undefined, policy) < cost)
+}
+
 /** Which of several replicas to give up: after that the rest stand as far apart as they can. */
 export function surplus<Candidate extends Place>(replicas: readonly Candidate[]): Candidate | undefined {
   const shared = (one: Candidate, same: (other: Candidate) => boolean): number =>

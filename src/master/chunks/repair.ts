@@ -1,17 +1,15 @@
 import { asDfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ServerId } from '../../protocol/identifiers.ts'
+import type { RepairStatus } from '../../protocol/master-api.ts'
 import { bounds } from '../config.ts'
+import { fitServers } from './choose.ts'
 import { copyOnce, settleForDoubtful, trim, type Mended, type Quietness } from './mend.ts'
-import { assess, priorityOf, type Need } from './need.ts'
+import { Meter } from './meter.ts'
+import { assess, type Judges, type Need } from './need.ts'
 import type { ChunkParts } from './parts.ts'
-
-interface Needy {
-  need: Need
-  sinceMs: number
-  /** Not tried again before. */
-  dueMs: number
-  failures: number
-}
+import { couldSpread, groundsOf } from './placement.ts'
+import { RepairQueue, type Begun, type Needy } from './repair-queue.ts'
+import { findRoute, release, type Route } from './route.ts'
 
 /** Longest pause between two attempts to help a chunk, in ms. */
 const RETRY_MS_MAX = 60_000
@@ -25,16 +23,20 @@ export class Repair {
   readonly #startedMs: number
   /** To be looked at in the next pass. */
   readonly #unseen = new Set<ChunkId>()
-  readonly #needy = new Map<ChunkId, Needy>()
+  readonly #queue = new RepairQueue()
   /** Chunks of first leases that have ended, and when: their replicas should have been reported soon after. */
   readonly #unproven = new Map<ChunkId, number>()
   readonly #running = new Map<ChunkId, Promise<void>>()
+  readonly #meter: Meter
   /** The next chunk of the sweep over all of them, which finds those that nobody has reported. */
   #sweepAt = 0
+  #swept = false
+  #stopped = false
 
   constructor(parts: ChunkParts) {
     this.#parts = parts
     this.#startedMs = parts.clock.nowMs()
+    this.#meter = new Meter(parts.clock)
   }
 
   /** Something about the chunk's replicas has changed. */
@@ -49,7 +51,7 @@ export class Repair {
   /** The chunk is no more. */
   forget(chunk: ChunkId): void {
     this.#unseen.delete(chunk)
-    this.#needy.delete(chunk)
+    this.#queue.remove(chunk)
     this.#unproven.delete(chunk)
   }
 
@@ -62,11 +64,46 @@ export class Repair {
     if (this.#parts.settling.over) this.#assessSome()
     let underReplicated = 0
     let missing = 0
-    for (const { need } of this.#needy.values()) {
+    for (const { need } of this.#queue.all()) {
       if (need.kind === 'lost') missing++
-      else if (need.kind !== 'surplus') underReplicated++
+      else if (need.kind === 'copies' || need.kind === 'doubtful') underReplicated++
     }
     return { underReplicated, missing }
+  }
+
+  /** What there is to do, and what has been done since the master started. */
+  status(): RepairStatus {
+    const queued = { endangered: 0, underReplicated: 0, surplus: 0, leaving: 0, misplaced: 0 }
+    for (const { need } of this.#queue.all()) {
+      switch (need.kind) {
+        case 'doubtful': queued.endangered++; break
+        case 'copies': if (need.good === 1) queued.endangered++; else queued.underReplicated++; break
+        case 'surplus': queued.surplus++; break
+        case 'move': queued.leaving++; break
+        case 'spread': queued.misplaced++; break
+        case 'lost': break
+      }
+    }
+    const { copies, bytes, bytesPerSecond } = this.#meter
+    return { queued, running: this.running, copies, copiedBytes: bytes, bytesPerSecond }
+  }
+
+  /** Whether every chunk has been looked at since the master started, so that {@link counts} tells of all. */
+  get swept(): boolean {
+    return this.#swept
+  }
+
+  /** Whether some chunk waits for more than a better place. */
+  get isUrgent(): boolean {
+    for (const { need } of this.#queue.all()) {
+      if (need.kind === 'copies' || need.kind === 'doubtful' || need.kind === 'move') return true
+    }
+    return false
+  }
+
+  /** Whether something is to be done about the chunk, or is being done. */
+  concerns(chunk: ChunkId): boolean {
+    return this.#unseen.has(chunk) || this.#queue.get(chunk) !== undefined || this.#running.has(chunk)
   }
 
   /** One pass. @returns the chunks whose repair begins now, most endangered first */
@@ -80,7 +117,14 @@ export class Repair {
     this.#proveSome(nowMs)
     this.#sweepSome()
     this.#assessSome()
-    return this.#startSome(nowMs)
+    this.#queue.wake(nowMs)
+    return this.#beginSome()
+  }
+
+  /** Begins nothing more. Resolves when everything under way has ended. */
+  stop(): Promise<void> {
+    this.#stopped = true
+    return this.idle()
   }
 
   /** Resolves when everything under way has ended. */
@@ -112,9 +156,12 @@ export class Repair {
 
   #sweepSome(): void {
     const { table } = this.#parts
+    const judges = this.#judges()
     const end = Math.min(this.#sweepAt + bounds.assessedPerPassMax, table.nextChunk)
-    for (; this.#sweepAt < end; this.#sweepAt++) this.#assess(this.#sweepAt as ChunkId)
-    if (this.#sweepAt >= table.nextChunk) this.#sweepAt = 0
+    for (; this.#sweepAt < end; this.#sweepAt++) this.#assess(this.#sweepAt as ChunkId, judges)
+    if (this.#sweepAt < table.nextChunk) return
+    this.#sweepAt = 0
+    this.#swept = true
   }
 
   #assessSome(): void {
@@ -122,59 +169,75 @@ export class Repair {
     for (const chunk of this.#unseen) {
       if (batch.push(chunk) >= bounds.assessedPerPassMax) break
     }
+    const judges = this.#judges()
     for (const chunk of batch) {
       this.#unseen.delete(chunk)
-      this.#assess(chunk)
+      this.#assess(chunk, judges)
     }
   }
 
-  #assess(chunk: ChunkId): void {
-    const { table, locations, servers, drops, locks, config, clock } = this.#parts
+  /** As the servers are now: for one pass. */
+  #judges(): Judges {
+    const { servers, config } = this.#parts
+    const free = groundsOf(fitServers(this.#parts))
+    const found = ({ server }: { server: ServerId }) => servers.get(server)
+    return {
+      isAlive: replica => {
+        const server = found(replica)
+        return server !== undefined && servers.stateOf(server) !== 'dead'
+      },
+      inReach: replica => {
+        const server = found(replica)
+        return server !== undefined && servers.isReachable(server)
+      },
+      isLeaving: ({ server }) => servers.isLeaving(server),
+      couldSpread: replicas => couldSpread(replicas.flatMap(replica => found(replica) ?? []), free, config.rackPolicy),
+    }
+  }
+
+  #assess(chunk: ChunkId, judges: Judges): void {
+    const { table, locations, drops, locks, config, clock } = this.#parts
     const record = table.chunk(chunk)
-    if (record === undefined) { this.#needy.delete(chunk); return }
-    const replicas = locations.of(chunk)
+    if (record === undefined) { this.#queue.remove(chunk); return }
     // Whoever holds the lock is about to change what we would judge; the lock's end brings the chunk here again.
     if (locks.isHeld(chunk)) { this.#unseen.add(chunk); return }
-    const { need, useless } = assess(replicas, record.version, {
-      wanted: config.replicas,
-      isBlank: locations.isBlank(chunk),
-      isAlive: ({ server }) => {
-        const found = servers.get(server)
-        return found !== undefined && servers.stateOf(found) !== 'dead'
-      },
-      inReach: ({ server }) => {
-        const found = servers.get(server)
-        return found !== undefined && servers.isReachable(found)
-      },
+    const { need, useless } = assess(locations.of(chunk), record.version, {
+      wanted: config.replicas, isBlank: locations.isBlank(chunk), judges,
     })
     for (const { server, version } of useless) {
       locations.remove(chunk, server)
       drops.add(server, chunk, version)
     }
-    const known = this.#needy.get(chunk)
-    if (need === undefined) this.#needy.delete(chunk)
-    else if (known !== undefined) known.need = need
-    else this.#needy.set(chunk, { need, sinceMs: clock.nowMs(), dueMs: 0, failures: 0 })
+    if (need === undefined) this.#queue.remove(chunk)
+    else this.#queue.put(chunk, need, clock.nowMs())
   }
 
-  #startSome(nowMs: number): ChunkId[] {
-    const { locks, config } = this.#parts
-    const started: ChunkId[] = []
-    const due = [...this.#needy]
-      .filter(([chunk, { need, dueMs }]) => need.kind !== 'lost' && dueMs <= nowMs && !this.#running.has(chunk))
-      .sort(([, one], [, other]) => priorityOf(one.need) - priorityOf(other.need) || one.sinceMs - other.sinceMs)
-    for (const [chunk, needy] of due) {
-      if (this.#running.size >= config.copiesMax) break
-      if (locks.isHeld(chunk)) continue
-      started.push(chunk)
-      const job = this.#help(chunk, needy, nowMs).finally(() => { this.#running.delete(chunk) })
-      this.#running.set(chunk, job)
+  #beginSome(): ChunkId[] {
+    return this.#queue.begin({ triesMax: bounds.triedPerPassMax }, (chunk, needy) => this.#begin(chunk, needy))
+  }
+
+  #begin(chunk: ChunkId, needy: Needy): Begun {
+    const { locks, config, clock } = this.#parts
+    if (locks.isHeld(chunk) || this.#running.has(chunk)) return 'later'
+    if (this.#running.size >= bounds.helpedAtOnceMax) return 'busy'
+    let route: Route | undefined
+    if (isCopied(needy.need)) {
+      const found = findRoute(this.#parts, chunk, { hurry: isAlmostLost(needy.need) })
+      if (found === 'busy') return 'busy'
+      if (found === 'none') {
+        // No room anywhere: the status says so.
+        needy.dueMs = clock.nowMs() + config.heartbeatMs
+        return 'later'
+      }
+      route = found
     }
-    return started
+    this.#running.set(chunk, this.#help(chunk, needy, route))
+    return 'begun'
   }
 
-  async #help(chunk: ChunkId, needy: Needy, nowMs: number): Promise<void> {
+  async #help(chunk: ChunkId, needy: Needy, route: Route | undefined): Promise<void> {
     const { locks, config, clock, log } = this.#parts
+    const nowMs = clock.nowMs()
     const quietness = {
       // The last good replica is not left alone for long, however busy it is: nothing else has what is written to it.
       mayDisturb: isAlmostLost(needy.need) || nowMs - needy.sinceMs > PATIENCE_HEARTBEATS * config.heartbeatMs,
@@ -182,7 +245,7 @@ export class Repair {
       leasesAreKnown: nowMs - this.#startedMs > config.leaseMs,
     }
     try {
-      const mended = await locks.hold(chunk, () => this.#mend(chunk, needy.need, quietness))
+      const mended = await locks.hold(chunk, () => this.#mend(chunk, needy.need, route, quietness))
       needy.failures = 0
       if (mended !== 'done') needy.dueMs = clock.nowMs() + config.heartbeatMs
     } catch (error) {
@@ -190,18 +253,38 @@ export class Repair {
       needy.dueMs = clock.nowMs() + Math.min(RETRY_MS_MAX, config.heartbeatMs * 2 ** needy.failures)
       const { code, message } = asDfsError(error)
       log.warn({ chunk, code, failures: needy.failures }, `a chunk could not be repaired, and will be tried again: ${message}`)
+    } finally {
+      if (route !== undefined) release(route)
+      this.#running.delete(chunk)
+      this.#queue.comeBack(chunk)
     }
-    this.#unseen.add(chunk)
+    if (this.#stopped) return
+    // What it needs next, and whoever waits for the servers that are free now, need not wait for the next pass.
+    this.#assess(chunk, this.#judges())
+    this.#queue.wake(clock.nowMs())
+    this.#beginSome()
   }
 
-  #mend(chunk: ChunkId, need: Need, quietness: Quietness): Promise<Mended> {
+  #mend(chunk: ChunkId, need: Need, route: Route | undefined, quietness: Quietness): Promise<Mended> {
     switch (need.kind) {
-      case 'copies': return copyOnce(this.#parts, chunk, quietness)
+      case 'copies': case 'move': case 'spread': return route === undefined ? Promise.resolve('no way') : copyOnce(
+        this.#parts, chunk, route, { quietness, rateBytes: this.#rateBytes, copied: bytes => { this.#meter.add(bytes) } })
       case 'surplus': return trim(this.#parts, chunk, quietness)
       case 'doubtful': return settleForDoubtful(this.#parts, chunk)
       case 'lost': return Promise.resolve('no way')
     }
   }
+
+  /** Of one copy: all that a server may take part in share its rate. */
+  get #rateBytes(): number {
+    const { repairRateBytes, repairStreams } = this.#parts.config
+    return repairRateBytes === 0 ? 0 : Math.max(1, Math.floor(repairRateBytes / repairStreams))
+  }
+}
+
+/** Whether another replica is what it needs. */
+function isCopied({ kind }: Need): boolean {
+  return kind === 'copies' || kind === 'move' || kind === 'spread'
 }
 
 /** Whether the loss of one more replica would lose acknowledged bytes. */

@@ -28,6 +28,7 @@ export class Servers {
   readonly #servers = new Map<ServerId, Server>()
   readonly #waiting = new Set<() => void>()
   readonly #states = new Map<ServerId, ServerState>()
+  readonly #leaving = new Set<ServerId>()
 
   constructor({ clock, log, times }: { clock: Clock, log: Log, times: Times }) {
     this.#clock = clock
@@ -91,6 +92,24 @@ export class Servers {
         heartbeat.diskFault === '' ? 'the disk of a chunkserver works again' : 'the disk of a chunkserver takes no writes')
       server.diskFault = heartbeat.diskFault
     }
+  }
+
+  /** @param leaving whether the server is to lose all that it has, and gets nothing new */
+  setLeaving(id: ServerId, leaving: boolean): void {
+    if (leaving) this.#leaving.add(id)
+    else this.#leaving.delete(id)
+  }
+
+  isLeaving(id: ServerId): boolean {
+    return this.#leaving.has(id)
+  }
+
+  /** Forgets a server that will not come back. */
+  remove(id: ServerId): void {
+    this.#servers.delete(id)
+    this.#states.delete(id)
+    this.#leaving.delete(id)
+    this.wake()
   }
 
   get(id: ServerId): Server | undefined {

@@ -213,6 +213,19 @@ t.test('a copy has the same bytes, is durable, and takes the place of an older r
   }
 })
 
+t.test('a copy keeps to its rate', async t => {
+  const { servers } = await written(1)
+  await servers.drop(3, 1)
+  const { lengthBytes } = await servers.finish(servers.ask(1, chunkserverApi.methods.inspect, { chunk, verify: false }))
+  const startedMs = servers.world.clock.nowMs()
+  await servers.copy(3, { v: 1, from: 1 })
+  const unlimitedMs = servers.world.clock.nowMs() - startedMs
+  await servers.drop(3, 1)
+  await servers.copy(3, { v: 1, from: 1, rateBytes: Math.round(lengthBytes / 5) })
+  const pacedMs = servers.world.clock.nowMs() - startedMs - unlimitedMs
+  t.ok(unlimitedMs < 1_000 && pacedMs > 4_900 && pacedMs < 6_000, `${String(unlimitedMs)} ms, ${String(pacedMs)} ms`)
+})
+
 t.test('a copy whose source is missing, older or newer changes nothing', async t => {
   const { servers, data } = await written(1)
   await servers.drop(2, 1)

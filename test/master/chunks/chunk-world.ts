@@ -67,6 +67,7 @@ export class FakeChunkserver {
   readonly rack: string
   readonly granted: { chunk: ChunkId, version: ChunkVersion, peers: ServerId[], create: boolean }[] = []
   readonly copied: { chunk: ChunkId, from: ServerId }[] = []
+  readonly copyRates: (number | undefined)[] = []
   /** Methods that never answer. */
   readonly mute = new Set<string>()
   /** Methods that do what they should, and then never answer. */
@@ -135,16 +136,19 @@ export class FakeChunkserver {
         if ((this.#leases.get(chunk)?.version ?? Infinity) <= version) this.#leases.delete(chunk)
         return {}
       }),
-      copy: ({ chunk, version, from }) => this.#do('copy', () => {
-        const source = this.#world.server(from.server).replicas.get(chunk)
-        if (source?.version !== version) throw new DfsError('stale-replica', 'another version')
-        if (source.state === 'corrupt') throw new DfsError('corrupt', 'rot')
-        if ((this.#promised.get(chunk) ?? 0) > version) throw new DfsError('stale-replica', 'promised')
-        this.#joined.delete(chunk)
-        this.copied.push({ chunk, from: from.server })
-        this.replicas.set(chunk, { version, content: source.content, state: 'good' })
-        return { lengthBytes: 1 }
-      }),
+      copy: ({ chunk, version, from, rateBytes }) => {
+        this.copyRates.push(rateBytes)
+        return this.#do('copy', () => {
+          const source = this.#world.server(from.server).replicas.get(chunk)
+          if (source?.version !== version) throw new DfsError('stale-replica', 'another version')
+          if (source.state === 'corrupt') throw new DfsError('corrupt', 'rot')
+          if ((this.#promised.get(chunk) ?? 0) > version) throw new DfsError('stale-replica', 'promised')
+          this.#joined.delete(chunk)
+          this.copied.push({ chunk, from: from.server })
+          this.replicas.set(chunk, { version, content: source.content, state: 'good' })
+          return { lengthBytes: 1 }
+        })
+      },
       drop: ({ chunks }) => this.#do('drop', () => {
         const kept: ReplicaReport[] = []
         for (const { chunk, version } of chunks) {

@@ -7,12 +7,17 @@ import type { ChunkVersion, ServerId } from '../../../src/protocol/identifiers.t
 const current = 10 as ChunkVersion
 const replica = (server: number, state: Replica['state'] = 'good', version = 10): Replica =>
   ({ server: server as ServerId, state, version: version as ChunkVersion, lengthBytes: 1 })
-const judge = (replicas: Replica[], dead: number[] = [], isBlank = false, away: number[] = []) =>
-  assess(replicas, current, {
-    wanted: 3, isBlank,
+const judge = (
+  replicas: Replica[], dead: number[] = [], isBlank = false, away: number[] = [], leaving: number[] = [], couldSpread = false,
+) => assess(replicas, current, {
+  wanted: 3, isBlank,
+  judges: {
     isAlive: ({ server }) => !dead.includes(server),
     inReach: ({ server }) => !dead.includes(server) && !away.includes(server),
-  })
+    isLeaving: ({ server }) => leaving.includes(server),
+    couldSpread: () => couldSpread,
+  },
+})
 
 t.test('enough good replicas need nothing', async t => {
   t.strictSame(judge([replica(1), replica(2), replica(3)]), { need: undefined, useless: [] })
@@ -42,6 +47,17 @@ t.test('nothing is given up for a good one that is out of reach: it may never co
   const three = [replica(1), replica(2, 'doubtful'), replica(3, 'corrupt')]
   t.equal(judge(three).useless.length, 2)
   t.strictSame(judge(three, [], false, [1]).useless, [])
+})
+
+t.test('one on a server that is being drained counts until another is there', async t => {
+  t.strictSame(judge([replica(1), replica(2), replica(3)], [], false, [], [3]).need, { kind: 'move', good: 3 })
+  t.strictSame(judge([replica(1), replica(3)], [], false, [], [3]).need, { kind: 'copies', good: 2, missing: 1 })
+  t.strictSame(judge([1, 2, 3, 4].map(id => replica(id)), [], false, [], [3]).need, { kind: 'surplus', good: 4 })
+})
+
+t.test('only chunks that lack nothing else are spread', async t => {
+  t.strictSame(judge([replica(1), replica(2), replica(3)], [], false, [], [], true).need, { kind: 'spread', good: 3 })
+  t.match(judge([replica(1), replica(2)], [], false, [], [], true).need, { kind: 'copies' })
 })
 
 t.test('a first lease needs no help before its replicas are reported', async t => {

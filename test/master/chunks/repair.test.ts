@@ -133,8 +133,8 @@ t.test('the most endangered chunk comes first, and copies are bounded', async t 
     await world.finish(new Promise<void>(resolve => { world.clock.after(world.config.heartbeatMs, resolve) }))
   }
   t.ok(started.length > 0)
-  t.ok(world.repair.running <= world.config.copiesMax)
-  for (const server of world.parts.servers.all()) t.ok(server.copies <= world.config.copiesPerServerMax)
+  t.ok(world.repair.running <= 6 * world.config.repairStreams)
+  for (const server of world.parts.servers.all()) t.ok(server.copies <= world.config.repairStreams)
   const alive = (chunk: number): number =>
     leases.find(each => each.chunk === chunk)?.replicas.filter(({ server }) => server > 2).length ?? 9
   t.equal(alive(started[0] ?? 0), Math.min(...leases.map(({ chunk }) => alive(chunk))))
@@ -171,4 +171,42 @@ t.test('a chunk that was never written is no loss', async t => {
   await world.pass(world.config.leaseMs + 8 * world.config.heartbeatMs)
   t.strictSame(world.repair.counts(), { underReplicated: 0, missing: 0 })
   t.equal((await world.lease()).replicas.length, 3, 'and can be written later')
+})
+
+t.test('when a rack comes back, chunks that share one are spread again, and none is ever short', async t => {
+  const { world, leases } = await written([{ rack: 'a' }, { rack: 'b' }, { rack: 'b' }], 5)
+  await world.pass(world.config.leaseMs + world.config.heartbeatMs)
+  await world.add({ rack: 'c' })
+  for (let turn = 0; turn < 10; turn++) {
+    await world.pass(world.config.heartbeatMs)
+    for (const { chunk } of leases) t.ok(world.holders(chunk).length >= 3)
+  }
+  for (const { chunk } of leases) {
+    t.strictSame(world.holders(chunk).map(id => world.server(id).rack).sort(), ['a', 'b', 'c'])
+  }
+})
+
+t.test('each server takes part in no more copies than it may, and each copy gets its share of the rate', async t => {
+  const { world } = await written([{}, {}, {}, {}, {}], 30, { repairStreams: 3, repairRateBytes: 3_000_000 })
+  await world.pass(world.config.leaseMs + world.config.heartbeatMs)
+  world.server(1).kill()
+  for (const server of world.servers) server.mute.add('copy')
+  for (let ms = 0; ms < world.config.deadMs + 2 * world.config.heartbeatMs; ms += world.config.heartbeatMs) {
+    await world.finish(Promise.all(world.servers.map(server => server.heartbeat())))
+    world.repair.step()
+    await world.finish(new Promise<void>(resolve => { world.clock.after(world.config.heartbeatMs, resolve) }))
+  }
+  const asked = world.servers.flatMap(({ copyRates }) => copyRates)
+  t.ok(asked.length > 0 && asked.every(rate => rate === 1_000_000), asked.join())
+  for (const server of world.parts.servers.all()) t.ok(server.copies <= 3)
+  t.ok([...world.parts.servers.all()].some(({ copies }) => copies === 3), 'and as many as it may')
+})
+
+t.test('what has been repaired is told', async t => {
+  const { world, first } = await written()
+  world.server(first.primary).kill()
+  await world.pass(world.config.deadMs + 6 * world.config.heartbeatMs)
+  t.match(world.repair.status(), {
+    queued: { endangered: 0, underReplicated: 0, surplus: 0, leaving: 0, misplaced: 0 }, running: 0, copies: 1, copiedBytes: 1,
+  })
 })
