@@ -1,6 +1,8 @@
 import path from 'node:path'
 import { Command, Option } from 'commander'
-import { logLevels, runDaemon, sizeArgument, standardErrorLog, version, wholeArgument } from '../src/cli/daemon.ts'
+import {
+  durationArgument, logLevels, runDaemon, sizeArgument, standardErrorLog, version, wholeArgument,
+} from '../src/cli/daemon.ts'
 import { defaultConfig, rackPolicies, type MasterConfig } from '../src/master/config.ts'
 import { Master } from '../src/master/server.ts'
 import { limits } from '../src/protocol/limits.ts'
@@ -10,11 +12,12 @@ import { folder } from '../src/seams/folder.ts'
 import { systemRandom } from '../src/seams/random.ts'
 import { webSockets } from '../src/seams/websockets.ts'
 
-interface Options extends Omit<MasterConfig, 'chunkSizeBytes' | 'minFreeFraction' | 'repairRateBytes'> {
+interface Options extends Omit<MasterConfig, 'chunkSizeBytes' | 'minFreeFraction' | 'repairRateBytes' | 'trashMs'> {
   data: string
   chunkSize: number
   minFree: number
   repairRate: number
+  trashTime: number
   logLevel: string
 }
 
@@ -36,6 +39,8 @@ const program = new Command('dfs-master')
     defaultConfig.repairRateBytes)
   .option('--repair-streams <count>', 'copies that a chunkserver takes part in at the same time', wholeArgument(1, 64),
     defaultConfig.repairStreams)
+  .addOption(new Option('--trash-time <duration>', 'how long removed files can be brought back, such as 12h; 0: not at all')
+    .argParser(durationArgument).default(defaultConfig.trashMs, '3d'))
   .addOption(inMs('heartbeat', 'how often chunkservers report', defaultConfig.heartbeatMs))
   .addOption(inMs('stale', 'silence after which a chunkserver gets no new chunks', defaultConfig.staleMs))
   .addOption(inMs('dead', 'silence after which its replicas are made anew elsewhere', defaultConfig.deadMs))
@@ -45,7 +50,7 @@ const program = new Command('dfs-master')
   .addOption(new Option('--log-level <level>', 'how much to say').choices(logLevels).default('info'))
   .allowExcessArguments(false)
 
-const { data, chunkSize, minFree, repairRate, logLevel, ...chosen } = program.parse().opts<Options>()
+const { data, chunkSize, minFree, repairRate, trashTime, logLevel, ...chosen } = program.parse().opts<Options>()
 const log = standardErrorLog('dfs-master', logLevel)
 
 await runDaemon('dfs-master', log, async () => {
@@ -56,7 +61,10 @@ await runDaemon('dfs-master', log, async () => {
       clock: systemClock, disk: folder(root), network: webSockets({ messageBytesMax: limits.messageBytesMax }),
       random: systemRandom, log,
     },
-    config: { ...defaultConfig, ...chosen, chunkSizeBytes: chunkSize, minFreeFraction: minFree, repairRateBytes: repairRate },
+    config: {
+      ...defaultConfig, ...chosen, chunkSizeBytes: chunkSize, minFreeFraction: minFree, repairRateBytes: repairRate,
+      trashMs: trashTime,
+    },
     lmdbPath: path.join(root, 'state'),
     version,
   })

@@ -13,6 +13,7 @@ interface UpFlags {
   chunkservers?: number
   replicas?: number
   chunkSize?: string
+  trashTime?: string
   portBase?: number
   masterOption?: string[]
   chunkserverOption?: string[]
@@ -42,6 +43,7 @@ program.command('up')
   .option('--replicas <n>', 'of every chunk (default: as before, or 3, or as many as there are chunkservers)',
     wholeArgument(1, 16))
   .option('--chunk-size <size>', 'of new files, such as 64MiB')
+  .option('--trash-time <duration>', 'keep removed files for so long, such as 1h (default: as before, or not at all)')
   .option('--port-base <port>', 'the master takes this port, the chunkservers the next ones (default: free ones)',
     wholeArgument(1, 65_000))
   .option('--master-option <option>', 'passed to dfs-master, such as --master-option=--stale-ms=2000; may be repeated', gather)

@@ -40,6 +40,7 @@ const settings = z.object({
   chunkservers: whole,
   replicas: whole,
   chunkSize: z.string().optional(),
+  trashTime: z.string().optional(),
   mount: z.string().optional(),
   masterOptions: z.array(z.string()),
   chunkserverOptions: z.array(z.string()),

@@ -14,6 +14,8 @@ export interface UpRequest {
   chunkservers?: number | undefined
   replicas?: number | undefined
   chunkSize?: string | undefined
+  /** How long removed files are kept; not at all by default. */
+  trashTime?: string | undefined
   portBase?: number | undefined
   masterOptions?: readonly string[] | undefined
   chunkserverOptions?: readonly string[] | undefined
@@ -53,6 +55,7 @@ export async function up(request: UpRequest, say: (line: string) => void): Promi
     '--data', join(request.dir, 'master'), '--listen', address, '--replicas', String(settings.replicas),
     // Throw-away clusters live on the nearly full disks of developers.
     '--min-free', '0.01',
+    '--trash-time', settings.trashTime ?? '0',
     ...(settings.chunkSize === undefined ? [] : ['--chunk-size', settings.chunkSize]), ...settings.masterOptions,
   ])
 
@@ -75,6 +78,7 @@ function settle(request: UpRequest, before: Settings | undefined): Settings {
   const chunkservers = Math.max(request.chunkservers ?? before?.chunkservers ?? 3, before?.chunkservers ?? 0)
   const optional = {
     chunkSize: request.chunkSize ?? before?.chunkSize,
+    trashTime: request.trashTime ?? before?.trashTime,
     mount: request.mount === false ? undefined : request.mount ?? before?.mount,
     mountOptions: request.mountOptions ?? before?.mountOptions,
     network: request.network ?? before?.network,
@@ -85,6 +89,7 @@ function settle(request: UpRequest, before: Settings | undefined): Settings {
     masterOptions: [...request.masterOptions ?? before?.masterOptions ?? []],
     chunkserverOptions: [...request.chunkserverOptions ?? before?.chunkserverOptions ?? []],
     ...(optional.chunkSize === undefined ? {} : { chunkSize: optional.chunkSize }),
+    ...(optional.trashTime === undefined ? {} : { trashTime: optional.trashTime }),
     ...(optional.mount === undefined ? {} : { mount: optional.mount }),
     ...(optional.mountOptions === undefined ? {} : { mountOptions: optional.mountOptions }),
     ...(optional.network === undefined ? {} : { network: optional.network }),
@@ -92,8 +97,8 @@ function settle(request: UpRequest, before: Settings | undefined): Settings {
 }
 
 function restartNeeded(before: Settings, now: Settings): boolean {
-  const ofMaster = ({ replicas, chunkSize, masterOptions }: Settings): string =>
-    JSON.stringify([replicas, chunkSize, masterOptions])
+  const ofMaster = ({ replicas, chunkSize, trashTime, masterOptions }: Settings): string =>
+    JSON.stringify([replicas, chunkSize, trashTime, masterOptions])
   return ofMaster(before) !== ofMaster(now)
 }
 
@@ -124,7 +129,8 @@ async function server(
       : `${network.subnet}.${String(10 + number)}:${String(NAMESPACE_PORT)}`)
     const log = join(dir, 'logs', `${name}.log`)
     const { process: identity, logStart } = startDaemon(
-      ...inNamespace(network === undefined ? undefined : `${network.name}-${String(number)}`, bin(`dfs-${role}`), argsAt(address)), log)
+      ...inNamespace(
+        network === undefined ? undefined : `${network.name}-${String(number)}`, bin(`dfs-${role}`), argsAt(address)), log)
     const record = { role, name, address, data: join(dir, name), log, process: identity }
     note(dir, state, record)
     const port = Number(address.split(':')[1])

@@ -12,6 +12,8 @@ export interface Machine {
   stderr: Writable
   /** Whether a person watches standard error. */
   watched: boolean
+  /** Asks the person at the terminal; undefined where there is none. */
+  confirm: ((question: string) => Promise<boolean>) | undefined
   folder: string
   /** Of DFS_MASTER. */
   masterVariable: string | undefined

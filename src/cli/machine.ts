@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import os from 'node:os'
+import { createInterface } from 'node:readline/promises'
 import { Client } from '../client/index.ts'
 import type { Machine } from './context.ts'
 
@@ -11,6 +12,7 @@ export function thisMachine(): Machine {
     stdout: process.stdout,
     stderr: process.stderr,
     watched: process.stderr.isTTY,
+    confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : undefined,
     folder: process.cwd(),
     masterVariable: process.env.DFS_MASTER,
     caller: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: process.getgroups?.() ?? [] },
@@ -23,5 +25,16 @@ export function thisMachine(): Machine {
       }
     },
     connect: masters => Client.connect({ masters, host: os.hostname() }),
+  }
+}
+
+/** Anything but yes means no, as does the end of the input. */
+async function confirm(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const ended = new Promise<string>(resolve => { terminal.once('close', () => { resolve('') }) })
+  try {
+    return /^y(es)?$/i.test((await Promise.race([terminal.question(`${question} [y/N] `), ended])).trim())
+  } finally {
+    terminal.close()
   }
 }

@@ -10,6 +10,7 @@ import { putCommand } from './commands/put.ts'
 import { rmCommand } from './commands/rm.ts'
 import { statCommand } from './commands/stat.ts'
 import { statusCommand } from './commands/status.ts'
+import { trashCommand } from './commands/trash/index.ts'
 import { Context, UsageError, type Machine } from './context.ts'
 import { version } from './daemon.ts'
 import { wordingOf } from './wording.ts'
@@ -54,17 +55,23 @@ function program(run: Runner, { stdout, stderr }: Machine): Command {
   const dfs = new Command('dfs').description(ABOUT).version(version)
   const commands = [
     lsCommand, statCommand, infoCommand, catCommand, getCommand, putCommand, mkdirCommand, mvCommand, rmCommand,
-    dfCommand, statusCommand,
+    dfCommand, statusCommand, trashCommand,
   ]
   for (const make of commands) {
-    const command = make(run)
-    dfs.addCommand(command.option('--master <HOST:PORT[,…]>', 'master of the cluster; PATH then lies inside it'))
+    dfs.addCommand(make(run))
   }
-  for (const command of [dfs, ...dfs.commands]) {
+  for (const command of withinAll(dfs)) {
+    if (command.commands.length === 0) {
+      command.option('--master <HOST:PORT[,…]>', 'master of the cluster; PATH then lies inside it')
+    }
     command.exitOverride().showHelpAfterError('(--help says more)').configureOutput({
       writeOut: text => { stdout.write(text) },
       writeErr: text => { stderr.write(text.replace(/^error: /, 'dfs: ')) },
     })
   }
   return dfs
+}
+
+function withinAll(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(each => withinAll(each))]
 }

@@ -17,6 +17,7 @@ import { NamespaceCache } from './metadata/namespace-cache.ts'
 import { Neighbours } from './metadata/neighbours.ts'
 import type { Outside } from './outside.ts'
 import { Paths } from './paths/paths.ts'
+import { Trash } from './trash.ts'
 import { Tree } from './tree.ts'
 
 export interface ClientOptions {
@@ -82,6 +83,11 @@ export class Client {
   /** Files by path, for programs, with the permissions of the caller. */
   paths(caller: Caller = superuser, fileSystem: FileSystem = this.fileSystem): Paths {
     return new Paths(fileSystem, caller)
+  }
+
+  /** What was removed and can be brought back, as far as it is the caller's. */
+  trash(caller: Caller = superuser): Trash {
+    return new Trash({ session: this.#session, namespace: this.#namespace, fileSystem: this.fileSystem, caller })
   }
 
   /** The file system with another directory as its root: its ".." is itself. */

@@ -10,9 +10,11 @@ import { dropChunks } from './namespace/drop-chunks.ts'
 import { link } from './namespace/link.ts'
 import { makeRoot } from './namespace/make-root.ts'
 import { make } from './namespace/make.ts'
+import { expireTrash, purge } from './namespace/purge.ts'
 import { removeDirectory } from './namespace/remove-directory.ts'
 import { removeXattr } from './namespace/remove-xattr.ts'
 import { rename } from './namespace/rename.ts'
+import { restore } from './namespace/restore.ts'
 import { setAttributes } from './namespace/set-attributes.ts'
 import { setXattr } from './namespace/set-xattr.ts'
 import { settle } from './namespace/settle.ts'
@@ -29,7 +31,7 @@ type Apply<Kind extends EntryKind> = (
  */
 const appliers: { readonly [Kind in EntryKind]: Apply<Kind> } = {
   make, link, unlink, removeDirectory, rename, setAttributes, setXattr, removeXattr, settle, create, dropChunks,
-  allocateChunk, collect, trim, makeRoot,
+  restore, purge, allocateChunk, collect, trim, expireTrash, makeRoot,
   setChunkVersion: (state, { chunk, version }) => {
     const record = state.chunk(chunk)
     if (record === undefined || record.version >= version) return { applied: false }

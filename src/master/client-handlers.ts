@@ -5,6 +5,7 @@ import type { InodeId, SessionId } from '../protocol/identifiers.ts'
 import type { masterApi } from '../protocol/master-api.ts'
 import { lease } from './chunks/lease.ts'
 import { locate } from './chunks/locate.ts'
+import { listTrash, trashed } from './namespace/list-trash.ts'
 import * as read from './namespace/read.ts'
 import { fileInfo, status, totals, type StatusParts } from './status.ts'
 
@@ -48,6 +49,8 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     settle: async request => ({ reply: await core.submit('settle', request) }),
     create: async request => ({ reply: { ...await core.submit('create', request), ...touched(request.parent) } }),
     dropChunks: async request => ({ reply: await core.submit('dropChunks', request) }),
+    restore: async request => ({ reply: await core.submit('restore', request) }),
+    purge: async request => ({ reply: await core.submit('purge', request) }),
 
     startSession: async ({ resume, open, host }) => {
       if (resume !== undefined) sessions.resume(resume, host, open)
@@ -71,6 +74,8 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     getXattr: request => ({ reply: { value: new Uint8Array(read.getXattr(state, request).value) } }),
     listXattrs: request => ({ reply: read.listXattrs(state, request) }),
     totals: () => ({ reply: totals(parts) }),
+    trashed: request => ({ reply: trashed(state, request) }),
+    listTrash: request => ({ reply: listTrash(state, request, chunks.clock.wallNs()) }),
 
     open: request => {
       const attributes = read.checkOpen(state, request)

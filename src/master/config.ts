@@ -34,6 +34,8 @@ export interface MasterConfig {
   graceMs: number
   /** A server with a smaller share of its disk free gets no new chunks. */
   minFreeFraction: number
+  /** How long removed files can be brought back; 0: not at all. */
+  trashMs: number
   /** How often the master looks for chunks to repair. */
   repairMs: number
   /** Copies that a server takes part in at the same time, as source or target. */
@@ -58,6 +60,7 @@ export const defaultConfig: MasterConfig = {
   fenceMs: 2_000,
   graceMs: 1_000,
   minFreeFraction: 0.1,
+  trashMs: 3 * 24 * 60 * 60 * 1_000,
   repairMs: 1_000,
   repairStreams: 2,
   repairRateBytes: 32 * 1024 * 1024,
@@ -74,15 +77,21 @@ export const bounds = {
   helpedAtOnceMax: 256,
   /** Chunks tried when there is room for more copies; the others of a long queue come next time. */
   triedPerPassMax: 256,
+  /** Files that one entry takes out of the trash for good, and such entries in one pass. */
+  trashBatchMax: 256,
+  trashBatchesPerPassMax: 16,
   /** Rounds of fencing before a lease is refused. */
   grantRoundsMax: 5,
 } as const
+
+const TRASH_MS_MAX = 10 * 365 * 24 * 60 * 60 * 1_000
 
 /** @throws AssertionError naming what does not fit together */
 export function checkConfig(config: MasterConfig): void {
   assert(config.staleMs > config.heartbeatMs, 'stale-ms must be more than heartbeat-ms')
   assert(config.deadMs > config.staleMs, 'dead-ms must be more than stale-ms')
   assert(config.leaseMs > config.heartbeatMs, 'lease-ms must be more than heartbeat-ms: leases are renewed by heartbeats')
+  assert(config.trashMs <= TRASH_MS_MAX, 'trash-time must be ten years at most')
   assert(config.minFreeFraction >= 0 && config.minFreeFraction < 1, 'min-free must be from 0 to 1')
   assert(config.repairStreams >= 1, 'repair-streams must be at least 1')
   assert(config.repairRateBytes >= 0, 'repair-rate must not be negative')

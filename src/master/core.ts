@@ -19,6 +19,8 @@ export interface CoreConfig {
   chunkSizeBytes: number
   /** A session whose client has been silent for this long ends. */
   sessionTimeoutMs: number
+  /** How long removed files can be brought back; 0: not at all. */
+  trashMs: number
 }
 
 export interface CoreOptions {
@@ -78,7 +80,7 @@ export class MasterCore {
     this.#checkpointBytes = checkpointBytes ?? CHECKPOINT_BYTES
     this.state = state
     this.#leader = new Leader({
-      state, clock, chunkSizeBytes: config.chunkSizeBytes,
+      state, clock, chunkSizeBytes: config.chunkSizeBytes, trashMs: config.trashMs,
       reserve: async upTo => { await this.submit('reserveVersions', { upTo }) },
     })
     this.sessions = new Sessions({

@@ -24,6 +24,8 @@ interface InternalEntries {
   trim: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
   /** Removes files that have neither names nor holders, a bounded number of chunks at a time. */
   collect: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
+  /** Takes files out of the trash whose time has come, at most so many. */
+  expireTrash: { request: { limit: number }, reply: Nothing }
 }
 
 export type ClientKind = keyof ClientMutations
@@ -50,6 +52,8 @@ export interface Decided {
   readonly version: number
   /** Chunk size of a new file. */
   readonly chunkSizeBytes: number
+  /** How long a file that this removes stays in the trash, in ms; 0: it does not go there. */
+  readonly trashMs: number
 }
 
 export interface Entry<Kind extends EntryKind = EntryKind> {

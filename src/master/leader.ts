@@ -10,6 +10,7 @@ const RESERVE = 10_000
 export class Leader {
   readonly #clock: Clock
   readonly #chunkSizeBytes: number
+  readonly #trashMs: number
   readonly #state: MasterState
   readonly #reserve: (upTo: ChunkVersion) => Promise<void>
   #nextInode: number
@@ -19,12 +20,15 @@ export class Leader {
   #reserving: Promise<void> | undefined
 
   constructor(
-    { state, clock, chunkSizeBytes, reserve }:
-    { state: MasterState, clock: Clock, chunkSizeBytes: number, reserve: (upTo: ChunkVersion) => Promise<void> },
+    { state, clock, chunkSizeBytes, trashMs, reserve }: {
+      state: MasterState, clock: Clock, chunkSizeBytes: number, trashMs: number,
+      reserve: (upTo: ChunkVersion) => Promise<void>,
+    },
   ) {
     this.#state = state
     this.#clock = clock
     this.#chunkSizeBytes = chunkSizeBytes
+    this.#trashMs = trashMs
     this.#reserve = reserve
     this.#nextInode = state.nextInode
     this.#nextChunk = state.nextChunk
@@ -38,6 +42,7 @@ export class Leader {
       newId: this.#newId(kind),
       version: kind === 'allocateChunk' ? this.nextVersion() : 0,
       chunkSizeBytes: kind === 'make' || kind === 'create' ? this.#chunkSizeBytes : 0,
+      trashMs: kind === 'unlink' || kind === 'rename' ? this.#trashMs : 0,
     }
   }
 

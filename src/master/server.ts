@@ -24,6 +24,10 @@ import { Servers } from './servers/registry.ts'
 import { Settling } from './servers/settling.ts'
 import type { Copying } from './state/state-files.ts'
 import type { StatusParts } from './status.ts'
+import { expireTrash } from './trash.ts'
+
+/** How often the trash is looked through for what has been there for its time, in ms. */
+const TRASH_MS = 1_000
 
 export interface MasterOptions {
   seams: Seams
@@ -56,7 +60,7 @@ export class Master {
     const cluster = await clusterIdentity(seams)
     const core = await MasterCore.open({
       disk: seams.disk, clock: seams.clock, log: seams.log, lmdbPath,
-      config: { chunkSizeBytes: config.chunkSizeBytes, sessionTimeoutMs: config.sessionMs },
+      config: { chunkSizeBytes: config.chunkSizeBytes, sessionTimeoutMs: config.sessionMs, trashMs: config.trashMs },
       ...(options.copying === undefined ? {} : { copying: options.copying }),
     })
     const master = new Master(options, cluster, core)
@@ -120,6 +124,7 @@ export class Master {
         void chunks.drops.step()
       }),
       repeat({ clock, log, everyMs: Math.max(50, chunks.config.sessionMs / 8), name: 'sessions' }, () => core.sessions.expire()),
+      repeat({ clock, log, everyMs: TRASH_MS, name: 'trash' }, () => expireTrash(core, clock)),
     )
   }
 

@@ -36,6 +36,7 @@ export function status(parts: StatusParts): ClusterStatus {
     inodes: core.state.inodeCount, chunks: core.state.chunkCount, underReplicated, missing,
     repairsRunning: repair.running, repair: repair.status(), garbage: drops.count, journalBytes: core.journalBytes,
     sessions: core.state.sessionCount, replicas: config.replicas, placement: config.rackPolicy,
+    trash: { files: core.state.trashFiles, bytes: core.state.trashBytes, keepMs: config.trashMs },
     remarks: remarks(parts, missing),
   }
 }

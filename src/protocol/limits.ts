@@ -33,6 +33,10 @@ export const limits = {
   fileBytesMax: 2 ** 50,
   directoryPageMax: 4096,
   locatePageMax: 1024,
+  trashPageMax: 1024,
+  trashCursorBytesMax: 512,
+  /** Files that one request takes out of the trash for good. */
+  purgeMax: 256,
   reportPageMax: 8192,
   /** Calls of one peer that may wait for an answer at the same time; one more is refused. */
   callsInFlightMax: 4096,

@@ -4,7 +4,7 @@ import { attributes, caller, fileType, mode, timeNs, userId } from './attributes
 import { chunkLease, chunkLocation, serverAddress } from './chunks.ts'
 import { chunkId, chunkIndex, chunkVersion, inodeId, serverId, sessionId, whole } from './identifiers.ts'
 import { limits } from './limits.ts'
-import { linkTarget, name, xattrName } from './names.ts'
+import { linkTarget, name, pathBytes, xattrName } from './names.ts'
 
 const nothing = z.object({})
 const sizeBytes = whole.max(limits.fileBytesMax)
@@ -78,6 +78,11 @@ export const masterMutations = {
     attributes.extend(touched)),
   /** Makes whole chunks holes: those of `first` to `first + count - 1`. */
   dropChunks: method(20, z.object({ ...mutating, inode: inodeId, first: chunkIndex, count: whole.max(2 ** 32) }), attributes),
+  /** Gives a file in the trash a name again. */
+  restore: method(21, z.object({ ...mutating, inode: inodeId, parent: inodeId, name }), attributes),
+  /** Takes files out of the trash for good; those that are not there any more are passed over. */
+  purge: method(22, z.object({ ...mutating, inodes: z.array(inodeId).max(limits.purgeMax) }),
+    z.object({ files: whole, bytes: whole })),
 }
 
 /** A session lives while its client calls at least this often, in ms: see `keepAlive`. */
@@ -111,6 +116,20 @@ const repairStatus = z.object({
 })
 export type RepairStatus = z.infer<typeof repairStatus>
 
+/** A file in the trash. */
+const trashedFile = z.object({
+  inode: inodeId,
+  /** Its last path; one that does not begin with a slash was too long and has lost its front. */
+  path: pathBytes,
+  sizeBytes: whole,
+  uid: userId,
+  gid: userId,
+  deletedBy: userId,
+  deletedNs: timeNs,
+  expiresNs: timeNs,
+})
+export type TrashedFile = z.infer<typeof trashedFile>
+
 /** What the master offers to clients. */
 export const masterApi = defineApi('master', {
   ...masterMutations,
@@ -136,6 +155,18 @@ export const masterApi = defineApi('master', {
   getXattr: method(55, z.object({ inode: inodeId, name: xattrName, caller }), z.object({ value: z.instanceof(Uint8Array) })),
   listXattrs: method(56, z.object({ inode: inodeId }), z.object({ names: z.array(xattrName) })),
   totals: method(57, nothing, z.object({ totalBytes: whole, freeBytes: whole, files: whole })),
+  /**
+   * Files in the trash that the caller owns, or all for root: those that had the path or, as a tree, lay below it too; ''
+   * stands for all. Ordered by path, the latest of each first; goes on at `next` until there is none.
+   */
+  listTrash: method(58, z.object({
+    path: pathBytes, scope: z.enum(['path', 'tree']), limit: whole.min(1).max(limits.trashPageMax), caller,
+    after: z.instanceof(Uint8Array).refine(value => value.length <= limits.trashCursorBytesMax, 'cursor too long').optional(),
+  }), z.object({
+    files: z.array(trashedFile).max(limits.trashPageMax), nowNs: timeNs, next: z.instanceof(Uint8Array).optional(),
+  })),
+  /** One of them; nothing where there is none that the caller may see. */
+  trashed: method(59, z.object({ inode: inodeId, caller }), z.object({ file: trashedFile.optional() })),
 
   /** Checks permission and keeps the inode alive for the session until `close`; each open counts. Not journalled. */
   open: method(60, z.object({ session: sessionId, inode: inodeId, caller, read: z.boolean(), write: z.boolean() }), attributes),
@@ -164,6 +195,8 @@ export const masterApi = defineApi('master', {
     inodes: whole, chunks: whole, underReplicated: whole, missing: whole, repairsRunning: whole, garbage: whole,
     repair: repairStatus,
     journalBytes: whole, sessions: whole, replicas: whole, placement: z.string(),
+    /** What is in the trash, and for how long removed files are kept there, in ms; 0: it is off. */
+    trash: z.object({ files: whole, bytes: whole, keepMs: whole }),
     /** What an operator should know, in sentences. */
     remarks: z.array(z.string()),
   })),

@@ -16,6 +16,9 @@ export type Name = z.infer<typeof name>
 export const linkTarget = byteString(limits.symlinkBytesMax).min(1).brand('LinkTarget')
 export type LinkTarget = z.infer<typeof linkTarget>
 
+/** A path inside the file system. */
+export const pathBytes = byteString(limits.pathBytesMax)
+
 export const xattrName = byteString(limits.xattrNameBytesMax).min(1).brand('XattrName')
 export type XattrName = z.infer<typeof xattrName>
 

@@ -27,7 +27,7 @@ function machine(parts: Partial<Machine>): { machine: Machine, ended: (code: num
   const stderr = new Sink()
   return {
     machine: {
-      stdout, stderr, watched: false, folder: '/', masterVariable: undefined, caller: superuser, umask: 0o022,
+      stdout, stderr, watched: false, confirm: undefined, folder: '/', masterVariable: undefined, caller: superuser, umask: 0o022,
       mountInfo: () => '', connect: () => Promise.reject(new DfsError('unreachable', 'no master answers: refused')), ...parts,
     },
     ended: code => ({ code, stdout: stdout.text, stderr: stderr.text }),

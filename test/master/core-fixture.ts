@@ -6,6 +6,7 @@ import { superuser } from '../../src/protocol/attributes.ts'
 import { ROOT_INODE, type ChunkIndex, type InodeId, type SessionId } from '../../src/protocol/identifiers.ts'
 import type { Stamp } from '../../src/protocol/master-api.ts'
 import type { LinkTarget, Name } from '../../src/protocol/names.ts'
+import type { Clock } from '../../src/seams/clock.ts'
 import { silentLog } from '../../src/seams/log.ts'
 import { MasterCore, type CoreOptions } from '../../src/master/core.ts'
 import type { ClientKind, EntryReply, EntryRequest } from '../../src/master/entries.ts'
@@ -32,9 +33,17 @@ export class Fixture {
   #sequence = 0
   #session: SessionId | undefined
   readonly freed: number[] = []
+  readonly #trashMs: number
 
-  constructor(seed = 1) {
+  constructor(seed = 1, trashMs = 0) {
+    this.#trashMs = trashMs
     this.disk = new SimulatedDisk({ random: new SeededRandom(seed) })
+  }
+
+  readonly clock: Clock = {
+    nowMs: () => this.nowMs,
+    wallNs: () => ++this.#atNs,
+    after: () => { throw new Error('no timers here') },
   }
 
   get core(): MasterCore {
@@ -51,17 +60,18 @@ export class Fixture {
     return this.#atNs
   }
 
+  /** Wall time goes on by so much. */
+  later(ms: number): void {
+    this.#atNs += BigInt(ms) * 1_000_000n
+  }
+
   async open(options: Partial<CoreOptions> = {}): Promise<this> {
     this.#core = await MasterCore.open({
       disk: this.disk,
-      clock: {
-        nowMs: () => this.nowMs,
-        wallNs: () => ++this.#atNs,
-        after: () => { throw new Error('no timers here') },
-      },
+      clock: this.clock,
       log: silentLog,
       lmdbPath: path.join(this.folder, 'state'),
-      config: { chunkSizeBytes: 65_536, sessionTimeoutMs: 60_000 },
+      config: { chunkSizeBytes: 65_536, sessionTimeoutMs: 60_000, trashMs: this.#trashMs },
       copying: 'at once',
       ...options,
     })
@@ -128,8 +138,10 @@ export class Fixture {
 }
 
 /** A fixture that goes with its test. */
-export async function fixture(t: { teardown: (run: () => Promise<void>) => void }, seed = 1): Promise<Fixture> {
-  const made = new Fixture(seed)
+export async function fixture(
+  t: { teardown: (run: () => Promise<void>) => void }, seed = 1, trashMs = 0,
+): Promise<Fixture> {
+  const made = new Fixture(seed, trashMs)
   t.teardown(() => made.remove())
   return made.open()
 }

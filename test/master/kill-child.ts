@@ -11,7 +11,7 @@ const data = process.argv[2]
 if (data === undefined) throw new Error('which folder?')
 const core = await MasterCore.open({
   disk: folder(data), clock: systemClock, log: silentLog, lmdbPath: data,
-  config: { chunkSizeBytes: 65_536, sessionTimeoutMs: 60_000 }, checkpointBytes: 20_000,
+  config: { chunkSizeBytes: 65_536, sessionTimeoutMs: 60_000, trashMs: 0 }, checkpointBytes: 20_000,
 })
 const session = await core.sessions.start('child')
 let sequence = 0

@@ -165,7 +165,7 @@ t.test('kill -9 under load: what was answered is there', { timeout: 60_000 }, as
   t.ok(answered.length >= 2_000)
   const core = await MasterCore.open({
     disk: folder(data), clock: systemClock, log: silentLog, lmdbPath: data,
-    config: { chunkSizeBytes: 65_536, sessionTimeoutMs: 60_000 },
+    config: { chunkSizeBytes: 65_536, sessionTimeoutMs: 60_000, trashMs: 0 },
   })
   const found = new Set<string>()
   for (let after: Name | undefined; ;) {

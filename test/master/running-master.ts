@@ -43,7 +43,7 @@ export class RunningMaster {
     const root = fs.mkdtempSync(path.join(os.tmpdir(), 'dfs-master-'))
     const whole: MasterConfig = {
       ...defaultConfig, listen: '127.0.0.1:0', chunkSizeBytes: 65_536, minFreeFraction: 0, heartbeatMs: 100, repairMs: 50,
-      staleMs: 20_000, deadMs: 30_000, ...config,
+      staleMs: 20_000, deadMs: 30_000, trashMs: 0, ...config,
     }
     const master = await begin(root, whole)
     return new RunningMaster(master, root, whole)

@@ -100,7 +100,7 @@ class MasterMachine extends Machine {
       seams: { ...this.outside(), disk: this.disk }, lmdbPath, copying: 'at once', version: 'simulated',
       config: {
         ...defaultConfig, listen: MASTER_ADDRESS, chunkSizeBytes: CHUNK_BYTES, heartbeatMs: 500, staleMs: 2_000, deadMs: 5_000,
-        settleMs: 1_500, leaseMs: 10_000, repairMs: 200, minFreeFraction: 0, sessionMs: 120_000,
+        settleMs: 1_500, leaseMs: 10_000, repairMs: 200, minFreeFraction: 0, sessionMs: 120_000, trashMs: 0,
       },
     })
   }

@@ -165,7 +165,9 @@ export class Scrubber {
     for (let leftMs = bytes / this.#bytesPerMs(mine); leftMs >= 0 && !signal.aborted; leftMs -= PAUSE_MS_MAX) {
       await pause(clock, Math.min(leftMs, PAUSE_MS_MAX), signal)
     }
-    for (let waitedMs = 0; this.#parts.load() > 0 && waitedMs < YIELD_MS_MAX; waitedMs += YIELD_MS) await pause(clock, YIELD_MS, signal)
+    for (let waitedMs = 0; this.#parts.load() > 0 && waitedMs < YIELD_MS_MAX; waitedMs += YIELD_MS) {
+      await pause(clock, YIELD_MS, signal)
+    }
     signal.throwIfAborted()
     mine.checkedBytes += bytes
     this.#leftBytes = Math.max(0, this.#leftBytes - bytes)

@@ -53,8 +53,17 @@ export function attributesJson(attributes: Attributes): object {
 
 /** A name as text; beside it the bytes where they are not UTF-8. */
 export function nameJson(name: string): { name: string, nameBase64?: string } {
-  const text = textOf(name)
-  return bytesOfText(text) === name
-    ? { name: text }
-    : { name: text, nameBase64: Buffer.from(name, 'latin1').toString('base64') }
+  const { text, base64 } = bytesJson(name)
+  return base64 === undefined ? { name: text } : { name: text, nameBase64: base64 }
+}
+
+/** The same of a path. */
+export function pathJson(path: string): { path: string, pathBase64?: string } {
+  const { text, base64 } = bytesJson(path)
+  return base64 === undefined ? { path: text } : { path: text, pathBase64: base64 }
+}
+
+function bytesJson(bytes: string): { text: string, base64?: string } {
+  const text = textOf(bytes)
+  return bytesOfText(text) === bytes ? { text } : { text, base64: Buffer.from(bytes, 'latin1').toString('base64') }
 }

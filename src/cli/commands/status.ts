@@ -23,6 +23,7 @@ export function statusLines(status: ClusterStatus): string[] {
     ['chunks', `${String(status.chunks)}, ${String(status.replicas)} replicas each, placement ${status.placement}`],
     ['under-replicated', `${String(status.underReplicated)}, repairs running: ${String(status.repairsRunning)}`],
     ['missing', String(status.missing)],
+    ['trash', trashText(status.trash)],
     ['garbage', `${String(status.garbage)} replicas to drop`],
     ['journal', sizeText(status.journalBytes)],
     ['sessions', String(status.sessions)],
@@ -37,4 +38,9 @@ export function statusLines(status: ClusterStatus): string[] {
   ], ['left', 'left', 'left', 'left', 'left', 'right', 'right', 'right', 'right'])
   const remarks = status.remarks.map(remark => `! ${remark}`)
   return [...facts, '', ...servers, ...(remarks.length === 0 ? [] : ['', ...remarks])]
+}
+
+function trashText({ files, bytes, keepMs }: ClusterStatus['trash']): string {
+  const kept = keepMs === 0 ? 'off for files removed now' : `removed files are kept for ${durationText(keepMs)}`
+  return `${String(files)} files, ${sizeText(bytes)}; ${kept}`
 }

@@ -103,6 +103,14 @@ export class Namespace {
     return this.seen(this.changed(linked))
   }
 
+  /** Gives a file in the trash a name again. */
+  async restore(inode: InodeId, parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
+    const restored = await this.#guess([parent, inode], [{ parent, name }],
+      () => this.#session.mutate(methods.restore, { caller, inode, parent, name }))
+    this.#cache.entryChanged(parent, name, inode)
+    return this.changed(restored)
+  }
+
   async unlink(parent: InodeId, name: Name, caller: Caller): Promise<void> {
     this.#session.sendReleases()
     const { touched } = await this.#guess([parent], [{ parent, name }],

@@ -20,7 +20,7 @@ export function collect(
   let room = CHUNKS_PER_ENTRY
   for (const inode of inodes) {
     const file = state.inode(inode)
-    if (file?.links !== 0) continue
+    if (file === undefined || !state.isOrphan(inode)) continue
     // 1. Hidden chunks first: they are not among the file's any more.
     room = trimOne(state, inode, room, effects)
     if (state.trimsOf(inode).length > 0) {

@@ -22,6 +22,7 @@ export function make(state: MasterState, request: EntryRequest<'make'>, decided:
   }
   state.addInode(inode, record)
   if (node.type === 'symlink') state.setTarget(inode, node.target)
+  if (node.type === 'directory') state.setDirectoryName(inode, name)
   state.setEntry(parent, name, inode)
   touchDirectory(state, parent, decided.atNs, node.type === 'directory' ? 1 : 0)
   return attributesOf(state, inode, record)

@@ -11,9 +11,10 @@ interface Child { inode: InodeId, record: Inode }
 
 /** Moves a name, over another one where there is one; or exchanges two. */
 export function rename(
-  state: MasterState, request: EntryRequest<'rename'>, { atNs }: Decided, effects: Effects,
+  state: MasterState, request: EntryRequest<'rename'>, decided: Decided, effects: Effects,
 ): EntryReply<'rename'> {
   const { from, to, caller } = request
+  const { atNs } = decided
   // 1. What is there.
   const fromDirectory = searchable(state, from.parent, caller)
   const toDirectory = searchable(state, to.parent, caller)
@@ -44,10 +45,9 @@ export function rename(
   // 5. Do it.
   const isDirectory = moved.record.type === 'directory'
   state.removeEntry(from.parent, from.name)
-  state.setEntry(to.parent, to.name, moved.inode)
-  state.setInode(moved.inode, { ...moved.record, changedNs: atNs, parent: isDirectory ? to.parent : 0 })
+  place(state, to, moved, atNs)
   if (target?.record.type === 'directory') state.removeInode(target.inode)
-  else if (target !== undefined) dropLink(state, target.inode, target.record, atNs, effects)
+  else if (target !== undefined) dropLink(state, { ...to, ...target, caller }, decided, effects)
   const lost = isDirectory ? -1 : 0
   const won = isDirectory && target === undefined ? 1 : 0
   if (from.parent === to.parent) {
@@ -87,15 +87,21 @@ function demandReplaceable(state: MasterState, moved: Inode, target: Child): voi
   }
 }
 
+/** Makes a name lead to an inode that had another. */
+function place(state: MasterState, { parent, name }: Place, { inode, record }: Child, atNs: bigint): void {
+  const isDirectory = record.type === 'directory'
+  state.setEntry(parent, name, inode)
+  state.setInode(inode, { ...record, changedNs: atNs, parent: isDirectory ? parent : 0 })
+  if (isDirectory) state.setDirectoryName(inode, name)
+}
+
 function exchange(
   state: MasterState, { from, moved, to, target }: { from: Place, moved: Child, to: Place, target: Child }, atNs: bigint,
 ): void {
   const movedIsDirectory = moved.record.type === 'directory'
   const targetIsDirectory = target.record.type === 'directory'
-  state.setEntry(to.parent, to.name, moved.inode)
-  state.setEntry(from.parent, from.name, target.inode)
-  state.setInode(moved.inode, { ...moved.record, changedNs: atNs, parent: movedIsDirectory ? to.parent : 0 })
-  state.setInode(target.inode, { ...target.record, changedNs: atNs, parent: targetIsDirectory ? from.parent : 0 })
+  place(state, to, moved, atNs)
+  place(state, from, target, atNs)
   const balance = (movedIsDirectory ? 1 : 0) - (targetIsDirectory ? 1 : 0)
   if (from.parent === to.parent) {
     touchDirectory(state, from.parent, atNs)

@@ -3,9 +3,9 @@ import type { MasterState } from '../state/index.ts'
 import { dropLink, touchDirectory } from './names.ts'
 import { demandRemoval, existing, refuse, searchable } from './permissions.ts'
 
-/** Removes one name. The chunks stay until the last link and the last open handle are gone. */
+/** Removes one name. What happens to a file without names: see {@link dropLink}. */
 export function unlink(
-  state: MasterState, request: EntryRequest<'unlink'>, { atNs }: Decided, effects: Effects,
+  state: MasterState, request: EntryRequest<'unlink'>, decided: Decided, effects: Effects,
 ): EntryReply<'unlink'> {
   const { parent, name, caller } = request
   const directory = searchable(state, parent, caller)
@@ -14,7 +14,7 @@ export function unlink(
   demandRemoval(caller, directory, child)
   if (child.type === 'directory') refuse('is-a-directory', `${name} is a directory`)
   state.removeEntry(parent, name)
-  dropLink(state, inode, child, atNs, effects)
-  touchDirectory(state, parent, atNs)
+  dropLink(state, { parent, name, inode, record: child, caller }, decided, effects)
+  touchDirectory(state, parent, decided.atNs)
   return {}
 }

@@ -173,7 +173,7 @@ export class Sessions {
 
   #collectUnheld(inodes: readonly InodeId[]): void {
     if (this.#undeclared > 0) return
-    const unheld = inodes.filter(inode => !this.#held.has(inode) && this.#state.inode(inode)?.links === 0)
+    const unheld = inodes.filter(inode => !this.#held.has(inode) && this.#state.isOrphan(inode))
     if (unheld.length > 0) this.#journal.collect(unheld)
   }
 

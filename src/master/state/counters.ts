@@ -1,5 +1,5 @@
 import { ROOT_INODE } from '../../protocol/identifiers.ts'
-import { encodeNumbers, numberIn } from './records.ts'
+import { encodeNumbers, numberIn, numbersIn } from './records.ts'
 
 /** Numbers that only rise, and totals. */
 export interface Counters {
@@ -12,11 +12,15 @@ export interface Counters {
   inodeCount: number
   chunkCount: number
   sessionCount: number
+  /** What is in the trash, with the sizes it had when it went there. */
+  trashFiles: number
+  trashBytes: number
 }
 
 /** Their order on disk, for ever: new ones go to the end. */
 const counterNames = [
   'appliedIndex', 'nextInode', 'nextChunk', 'nextSession', 'versionBound', 'inodeCount', 'chunkCount', 'sessionCount',
+  'trashFiles', 'trashBytes',
 ] as const satisfies readonly (keyof Counters)[]
 
 export function encodeCounters(counters: Counters): Buffer {
@@ -27,10 +31,11 @@ export function encodeCounters(counters: Counters): Buffer {
 export function readCounters(bytes: Buffer | undefined): Counters {
   const counters: Counters = {
     appliedIndex: 0, nextInode: ROOT_INODE + 1, nextChunk: 1, nextSession: 1, versionBound: 1,
-    inodeCount: 0, chunkCount: 0, sessionCount: 0,
+    inodeCount: 0, chunkCount: 0, sessionCount: 0, trashFiles: 0, trashBytes: 0,
   }
   if (bytes !== undefined) {
-    for (const [position, name] of counterNames.entries()) counters[name] = numberIn(bytes, position)
+    // Written before a counter was added, they end earlier.
+    for (const [position, name] of counterNames.slice(0, numbersIn(bytes)).entries()) counters[name] = numberIn(bytes, position)
   }
   return counters
 }

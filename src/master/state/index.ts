@@ -13,9 +13,11 @@ import {
 } from './records.ts'
 import { Remembered } from './remembered.ts'
 import type { Store } from './store.ts'
+import { TrashTable, type Trashed } from './trash.ts'
 import { Trims, type Trim } from './trims.ts'
 
 export type { ChunkRecord, FileChunk, Inode } from './records.ts'
+export type { Trashed } from './trash.ts'
 
 /** Decoded inodes kept at hand: so many used lately, and as many used before them. */
 const CACHED_INODES = 30_000
@@ -30,6 +32,7 @@ export class MasterState {
   readonly #store: Store
   readonly #remembered: Remembered
   readonly #trims: Trims
+  readonly #trash: TrashTable
   #recentInodes = new Map<InodeId, Inode>()
   #olderInodes = new Map<InodeId, Inode>()
   readonly #counters: Counters
@@ -40,6 +43,7 @@ export class MasterState {
     this.#counters = readCounters(store.get(tableKey(Table.counters)))
     this.#remembered = new Remembered(store)
     this.#trims = new Trims(store)
+    this.#trash = new TrashTable(store)
   }
 
   // Reading
@@ -150,6 +154,21 @@ export class MasterState {
       key => idIn(key) as InodeId)
   }
 
+  /** Whether the file has no name and is not in the trash either: it goes when nobody has it open. */
+  isOrphan(inode: InodeId): boolean {
+    return this.#store.peek(idKey(Table.orphan, inode)) !== undefined
+  }
+
+  /** What a directory is called in the one it is in; the root has no name. */
+  directoryName(directory: InodeId): Name | undefined {
+    return this.#store.get(idKey(Table.directoryName, directory))?.toString('latin1') as Name | undefined
+  }
+
+  /** Files that were removed and can still be brought back: to be looked at only. */
+  get trash(): Pick<TrashTable, 'get' | 'has' | 'due' | 'nextDueMs' | 'find'> {
+    return this.#trash
+  }
+
   hasSession(session: SessionId): boolean {
     return this.#store.peek(idKey(Table.session, session)) !== undefined
   }
@@ -174,6 +193,9 @@ export class MasterState {
   get chunkCount(): number { return this.#counters.chunkCount }
   get inodeCount(): number { return this.#counters.inodeCount }
   get sessionCount(): number { return this.#counters.sessionCount }
+  get trashFiles(): number { return this.#counters.trashFiles }
+  /** Of the files as they were when they were removed. */
+  get trashBytes(): number { return this.#counters.trashBytes }
 
   // Changing: by entries being applied only
 
@@ -225,11 +247,17 @@ export class MasterState {
     for (const name of this.xattrsOf(inode)) this.removeXattr(inode, name)
     this.#store.remove(idKey(Table.target, inode))
     this.#store.remove(idKey(Table.orphan, inode))
+    this.#store.remove(idKey(Table.directoryName, inode))
   }
 
   setEntry(parent: InodeId, name: Name, inode: InodeId): void {
     this.#change()
     this.#store.put(nameKey(Table.entry, parent, name), encodeNumbers(inode))
+  }
+
+  setDirectoryName(directory: InodeId, name: Name): void {
+    this.#change()
+    this.#store.put(idKey(Table.directoryName, directory), Buffer.from(name, 'latin1'))
   }
 
   removeEntry(parent: InodeId, name: Name): void {
@@ -303,6 +331,23 @@ export class MasterState {
   addOrphan(inode: InodeId): void {
     this.#change()
     this.#store.put(idKey(Table.orphan, inode), NOTHING)
+  }
+
+  addToTrash(inode: InodeId, trashed: Trashed): void {
+    this.#change()
+    this.#counters.trashFiles++
+    this.#counters.trashBytes += trashed.sizeBytes
+    this.#trash.add(inode, trashed)
+  }
+
+  /** For good, or back to a name. */
+  takeFromTrash(inode: InodeId): void {
+    this.#change()
+    const trashed = this.#trash.get(inode)
+    assert(trashed !== undefined, `inode ${String(inode)} is in the trash`)
+    this.#counters.trashFiles--
+    this.#counters.trashBytes -= trashed.sizeBytes
+    this.#trash.remove(inode, trashed)
   }
 
   addSession(session: SessionId): void {

@@ -106,6 +106,11 @@ export function encodeNumbers(...numbers: number[]): Buffer {
   return into
 }
 
+/** How many there are. */
+export function numbersIn(from: Buffer): number {
+  return Math.floor((from.length - 1) / 8)
+}
+
 export function numberIn(from: Buffer, position: number): number {
   return from.readDoubleBE(1 + 8 * position)
 }
