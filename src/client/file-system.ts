@@ -93,13 +93,21 @@ export interface FileSystem {
   totals(): Promise<Totals>
 }
 
+/** Bytes that may turn into others once they have been given back. Who never gives them back may keep them. */
+export interface LentBytes {
+  readonly parts: readonly Uint8Array[]
+  giveBack(): void
+}
+
 /** One open of one file. */
 export interface OpenFile {
   readonly inode: InodeId
   /** As they were when it was opened. */
   readonly attributes: Attributes
-  /** Fewer bytes than asked for only at the end of the file; the buffers follow one another. */
-  read(offsetBytes: number, lengthBytes: number): Promise<Uint8Array[]>
+  /** Fewer bytes than asked for only at the end of the file; the buffers follow one another, to be read, not to be changed. */
+  read(offsetBytes: number, lengthBytes: number): Promise<readonly Uint8Array[]>
+  /** As read, for whoever says when he no longer needs the bytes: their memory is used again then. */
+  lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes>
   /**
    * Takes the bytes over; they need not have left when this resolves. The buffer may be used again after it has.
    * A background write that failed rejects here, in `flush` or in `sync`, once.

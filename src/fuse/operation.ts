@@ -35,6 +35,8 @@ export interface Request {
 /** What goes back to the kernel. */
 export interface Reply {
   parts: readonly Uint8Array[]
+  /** The parts are no longer needed, whether the kernel got them or not. */
+  answered?: () => void
   /** Takes back what the answer would have given, where the kernel no longer waits for it. */
   unanswered?: () => void
 }

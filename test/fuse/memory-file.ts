@@ -1,4 +1,4 @@
-import type { OpenFile, OpenOptions } from '../../src/client/file-system.ts'
+import type { LentBytes, OpenFile, OpenOptions } from '../../src/client/file-system.ts'
 import type { Attributes } from '../../src/protocol/attributes.ts'
 import { DfsError } from '../../src/protocol/errors.ts'
 import type { InodeId } from '../../src/protocol/identifiers.ts'
@@ -24,11 +24,18 @@ export class MemoryFile implements OpenFile {
     this.attributes = { ...node.attributes }
   }
 
-  read(offsetBytes: number, lengthBytes: number): Promise<Uint8Array[]> {
-    const bytes = this.#node.bytes.subarray(offsetBytes, offsetBytes + lengthBytes)
+  async read(offsetBytes: number, lengthBytes: number): Promise<readonly Uint8Array[]> {
+    return (await this.lend(offsetBytes, lengthBytes)).parts
+  }
+
+  lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
+    const bytes = Buffer.from(this.#node.bytes.subarray(offsetBytes, offsetBytes + lengthBytes))
     // In two pieces, as bytes from two chunks come.
     const middle = bytes.length >> 1
-    return Promise.resolve(bytes.length < 2 ? [bytes] : [bytes.subarray(0, middle), bytes.subarray(middle)])
+    return Promise.resolve({
+      parts: bytes.length < 2 ? [bytes] : [bytes.subarray(0, middle), bytes.subarray(middle)],
+      giveBack: () => { bytes.fill('given back') },
+    })
   }
 
   write(offsetBytes: number, data: Uint8Array): Promise<void> {

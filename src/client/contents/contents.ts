@@ -4,6 +4,7 @@ import { chunkIndexAt, type ChunkId, type ChunkIndex, type InodeId } from '../..
 import { limits } from '../../protocol/limits.ts'
 import { checksumOf } from '../../protocol/checksum.ts'
 import type { Timer } from '../../seams/clock.ts'
+import type { LentBytes } from '../file-system.ts'
 import type { DataPath } from './data-path.ts'
 import { Gate } from '../../seams/gate.ts'
 import { zeros } from './reader/buffers.ts'
@@ -132,27 +133,29 @@ export class FileContents {
     })
   }
 
-  /** Shorter only at the end of the file; the buffers follow one another and are the caller's to read, not to change. */
-  async read(offsetBytes: number, lengthBytes: number): Promise<Uint8Array[]> {
+  /** Shorter only at the end of the file. */
+  async lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
     if (!this.#appender.empty) await this.#appender.flushed()
     const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
-    if (offsetBytes >= endBytes) return []
+    if (offsetBytes >= endBytes) return given([])
     const covered = this.#writer.covers(offsetBytes, endBytes)
-    if (covered === 'none') return this.#reader.read(offsetBytes, endBytes, this.#sizeBytes)
+    if (covered === 'none') return this.#reader.lend(offsetBytes, endBytes, this.#sizeBytes)
     // Copied before anything is waited for: by then the bytes may have left, and their memory be in use for others.
     const unsent = this.#writer.copyOf(offsetBytes, endBytes)
     const [only] = unsent
-    if (covered === 'all' && unsent.length === 1 && only !== undefined) return [only.bytes]
+    if (covered === 'all' && unsent.length === 1 && only !== undefined) return given([only.bytes])
     const merged = Buffer.allocUnsafe(endBytes - offsetBytes)
     if (covered === 'some') {
       let at = 0
-      for (const bytes of await this.#reader.read(offsetBytes, endBytes, this.#sizeBytes)) {
+      const { parts, giveBack } = await this.#reader.lend(offsetBytes, endBytes, this.#sizeBytes)
+      for (const bytes of parts) {
         merged.set(bytes, at)
         at += bytes.length
       }
+      giveBack()
     }
     for (const part of unsent) merged.set(part.bytes, part.offsetBytes - offsetBytes)
-    return [merged]
+    return given([merged])
   }
 
   /**
@@ -386,6 +389,11 @@ export class FileContents {
     this.#untold = undefined
     if (fault !== undefined) throw fault
   }
+}
+
+/** Bytes that nobody wants back. */
+function given(parts: Uint8Array[]): LentBytes {
+  return { parts, giveBack: () => {} }
 }
 
 function checkEnd(endBytes: number): void {

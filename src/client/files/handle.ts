@@ -2,7 +2,7 @@ import type { Attributes, Caller } from '../../protocol/attributes.ts'
 import { asDfsError, DfsError } from '../../protocol/errors.ts'
 import type { InodeId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
-import type { OpenFile, OpenOptions } from '../file-system.ts'
+import type { LentBytes, OpenFile, OpenOptions } from '../file-system.ts'
 import type { MasterSession } from '../master/session.ts'
 import type { OpenInode } from './open-inode.ts'
 
@@ -39,9 +39,13 @@ export class Handle implements OpenFile {
     this.#heard = parts.file.contents.faults.count
   }
 
-  async read(offsetBytes: number, lengthBytes: number): Promise<Uint8Array[]> {
+  async read(offsetBytes: number, lengthBytes: number): Promise<readonly Uint8Array[]> {
+    return (await this.lend(offsetBytes, lengthBytes)).parts
+  }
+
+  async lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
     this.#check('read')
-    return this.#file.contents.read(offsetBytes, lengthBytes)
+    return this.#file.contents.lend(offsetBytes, lengthBytes)
   }
 
   async write(offsetBytes: number, data: Uint8Array): Promise<void> {

@@ -172,7 +172,12 @@ export class Bridge {
         })
       },
       readBuffer: (_path, fd, length, position, cb) => {
-        answer(cb, async () => Buffer.concat(await this.#file(fd).read(Number(position), length)))
+        answer(cb, async () => {
+          const { parts, giveBack } = await this.#file(fd).lend(Number(position), length)
+          const bytes = Buffer.concat(parts)
+          giveBack()
+          return bytes
+        })
       },
       write: (_path, fd, buffer, length, position, cb) => {
         attempt(() => this.#file(fd).write(Number(position), buffer.subarray(0, length)))

@@ -199,7 +199,10 @@ export class KernelSession {
     const inFlight = this.#inFlight.get(unique)
     if (inFlight === undefined) {
       // Interrupted, and answered then.
-      if ('reply' in outcome) outcome.reply.unanswered?.()
+      if ('reply' in outcome) {
+        outcome.reply.unanswered?.()
+        outcome.reply.answered?.()
+      }
       return
     }
     this.#inFlight.delete(unique)
@@ -227,7 +230,7 @@ export class KernelSession {
     else inFlight.interruptTimer ??= this.#clock.after(INTERRUPT_GRACE_MS, letGo)
   }
 
-  #answer(unique: number, { parts, unanswered }: Reply): void {
+  #answer(unique: number, { parts, unanswered, answered }: Reply): void {
     let len: number = outHeader.sizeBytes
     for (const part of parts) len += part.length
     try {
@@ -239,6 +242,8 @@ export class KernelSession {
       if (code === 'ENOENT' || code === 'ENODEV') return
       this.#log.error({ error, unique }, 'the kernel refused an answer')
       this.#answerErrno(unique, 'EIO')
+    } finally {
+      answered?.()
     }
   }
 

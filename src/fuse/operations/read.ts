@@ -4,5 +4,6 @@ import { operation } from '../operation.ts'
 /** The client's own buffers go to the kernel, uncopied. */
 export const read = operation('read', async (mount, { body }) => {
   const { fh, offset, size } = readIn.decode(body)
-  return { parts: await mount.handles.file(fh).file.read(offset, size) }
+  const { parts, giveBack } = await mount.handles.file(fh).file.lend(offset, size)
+  return { parts, answered: giveBack }
 })

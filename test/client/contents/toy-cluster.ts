@@ -280,3 +280,11 @@ export class ToyCluster implements DataMaster {
     return { reply: { checksum, version: chunk.version, replicaLengthBytes: chunk.bytes.length }, payload: [payload] }
   }
 }
+
+/** Reads as the mount does: gives the memory back as soon as the bytes are somewhere else. */
+export async function readOf(contents: FileContents, offsetBytes: number, lengthBytes: number): Promise<Buffer> {
+  const { parts, giveBack } = await contents.lend(offsetBytes, lengthBytes)
+  const bytes = Buffer.concat(parts)
+  giveBack()
+  return bytes
+}

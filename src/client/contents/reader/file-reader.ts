@@ -1,7 +1,7 @@
 import { chunkIndexAt, type InodeId } from '../../../protocol/identifiers.ts'
 import type { DataPath } from '../data-path.ts'
-import { slice } from './buffers.ts'
-import type { Piece } from './pieces.ts'
+import type { LentBytes } from '../../file-system.ts'
+import { Piece } from './pieces.ts'
 import { readChunk } from './read-chunk.ts'
 import { SequenceDetector } from './sequence.ts'
 
@@ -29,23 +29,23 @@ export class FileReader {
   }
 
   /** @param endBytes at most the size of the file @param sizeBytes of the file */
-  async read(startBytes: number, endBytes: number, sizeBytes: number): Promise<Uint8Array[]> {
+  async lend(startBytes: number, endBytes: number, sizeBytes: number): Promise<LentBytes> {
     const windowPieces = this.#sequence.next(startBytes, endBytes - startBytes)
-    const parts: Promise<Uint8Array[]>[] = []
+    const loans: Promise<LentBytes>[] = []
     let next = startBytes
     while (next < endBytes) {
       const from = next
       const place = this.#placeOf(from, sizeBytes)
       const to = Math.min(place.endBytes, endBytes)
       const piece = this.#known(place.startBytes, to) ?? (windowPieces > 0 ? this.#fetch(place) : undefined)
-      parts.push(piece === undefined
-        ? this.#readPages(from, to, place.endBytes)
-        : piece.bytes.then(bytes => slice(bytes, from - place.startBytes, to - place.startBytes)))
+      loans.push(piece === undefined
+        ? this.#lendPages(from, to, place.endBytes)
+        : this.#lendPiece(piece, place.startBytes, from, to))
       next = to
     }
     this.#readAhead(next, windowPieces, sizeBytes)
-    const [only] = parts
-    return parts.length === 1 && only !== undefined ? only : (await Promise.all(parts)).flat()
+    const [only] = loans
+    return loans.length === 1 && only !== undefined ? only : joined(await Promise.all(loans))
   }
 
   /** The replicas have other bytes there now. */
@@ -53,14 +53,17 @@ export class FileReader {
     if (this.#starts.size === 0) return
     for (let at = startBytes; at < endBytes;) {
       const place = this.#placeOf(at, Infinity)
-      if (this.#starts.delete(place.startBytes)) this.#path.pieces.forget(this.#file, place.startBytes)
+      this.#forgetPiece(place.startBytes)
       at = place.endBytes
     }
   }
 
   forgetAll(): void {
-    for (const start of this.#starts) this.#path.pieces.forget(this.#file, start)
-    this.#starts.clear()
+    for (const start of this.#starts) this.#forgetPiece(start)
+  }
+
+  #forgetPiece(startBytes: number): void {
+    if (this.#starts.delete(startBytes)) this.#path.pieces.forget(this.#file, startBytes)
   }
 
   #readAhead(fromBytes: number, windowPieces: number, sizeBytes: number): void {
@@ -79,17 +82,28 @@ export class FileReader {
   }
 
   #fetch({ startBytes, endBytes }: Place): Piece {
-    const piece = { lengthBytes: endBytes - startBytes, bytes: this.#readRange(startBytes, endBytes) }
+    const piece = new Piece(endBytes - startBytes, this.#readRange(startBytes, endBytes))
     this.#starts.add(startBytes)
     this.#path.pieces.put(this.#file, startBytes, piece)
     return piece
   }
 
-  async #readPages(startBytes: number, endBytes: number, limitBytes: number): Promise<Uint8Array[]> {
+  async #lendPiece(piece: Piece, pieceStart: number, startBytes: number, endBytes: number): Promise<LentBytes> {
+    const { parts, giveBack } = await piece.lend(startBytes - pieceStart, endBytes - pieceStart)
+    return {
+      parts,
+      giveBack: () => {
+        giveBack()
+        if (piece.wasRead) this.#forgetPiece(pieceStart)
+      },
+    }
+  }
+
+  #lendPages(startBytes: number, endBytes: number, limitBytes: number): Promise<LentBytes> {
     // Pieces start at multiples of the page, so widening stays in the piece.
     const from = startBytes - startBytes % PAGE_BYTES
     const to = Math.min(limitBytes, Math.ceil(endBytes / PAGE_BYTES) * PAGE_BYTES)
-    return slice(await this.#readRange(from, to), startBytes - from, endBytes - from)
+    return new Piece(to - from, this.#readRange(from, to)).lend(startBytes - from, endBytes - from)
   }
 
   /** A range within one chunk. */
@@ -112,4 +126,11 @@ export class FileReader {
 interface Place {
   startBytes: number
   endBytes: number
+}
+
+function joined(loans: readonly LentBytes[]): LentBytes {
+  return {
+    parts: loans.flatMap(({ parts }) => parts),
+    giveBack: () => { for (const loan of loans) loan.giveBack() },
+  }
 }

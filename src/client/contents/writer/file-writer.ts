@@ -5,6 +5,12 @@ import { DirtyChunk, type Batch } from './dirty-chunk.ts'
 import { checksumOfAll, mutate } from './mutate.ts'
 import { SLAB_BYTES_MAX, SlabWriter } from './slabs.ts'
 
+/**
+ * A writer waits while more than this is ready to leave. All streams are busy long before; what queues behind them only
+ * takes memory, and has left the processor's caches when its turn comes.
+ */
+const READY_BYTES_MAX = 32 * 1024 * 1024
+
 /** What became of bytes; offsets are those of the file. */
 export interface WriterEvents {
   /** The replicas have them. Called before they are forgotten here. */
@@ -24,6 +30,7 @@ export class FileWriter {
   /** Chunks with something that should leave; 'all' of it, or what makes a good batch. */
   readonly #due = new Map<ChunkIndex, 'all' | 'enough'>()
   readonly #waiting: { write: number, resolve: () => void }[] = []
+  readonly #crowd: (() => void)[] = []
   #writes = 0
   #pumping = false
 
@@ -57,6 +64,7 @@ export class FileWriter {
         this.#pump()
       }
       done += bytes.length
+      while (this.#readyBytes() > READY_BYTES_MAX) await new Promise<void>(resolve => { this.#crowd.push(resolve) })
     }
   }
 
@@ -105,6 +113,12 @@ export class FileWriter {
       }
     })
     return copies
+  }
+
+  #readyBytes(): number {
+    let bytes = 0
+    for (const index of this.#due.keys()) bytes += this.#chunks.get(index)?.pendingBytes ?? 0
+    return bytes
   }
 
   #eachChunk(
@@ -176,6 +190,7 @@ export class FileWriter {
   }
 
   #wakeWaiting(): void {
+    for (const resolve of this.#crowd.splice(0)) resolve()
     if (this.#waiting.length === 0) return
     let oldest = Infinity
     for (const chunk of this.#chunks.values()) oldest = Math.min(oldest, chunk.oldestWrite())
