@@ -96,7 +96,7 @@ export interface FileSystem {
 /** Bytes that may turn into others once they have been given back. Who never gives them back may keep them. */
 export interface LentBytes {
   readonly parts: readonly Uint8Array[]
-  giveBack(): void
+  readonly giveBack: () => void
 }
 
 /** One open of one file. */
