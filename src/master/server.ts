@@ -38,6 +38,8 @@ export interface MasterOptions {
   version: string
   /** How checkpoints are copied; the simulation wants it done in one step. */
   copying?: Copying
+  /** A checkpoint is made after so much journal. */
+  checkpointBytes?: number
 }
 
 /** A running master: the one authority for names, chunks and leases. It never touches a file's bytes. */
@@ -55,13 +57,13 @@ export class Master {
    * @throws DfsError 'journal-failed' the journal is damaged, DialError the address cannot be had, DiskError
    */
   static async start(options: MasterOptions): Promise<Master> {
-    const { seams, config, lmdbPath } = options
+    const { seams, config, lmdbPath, copying, checkpointBytes } = options
     checkConfig(config)
     const cluster = await clusterIdentity(seams)
     const core = await MasterCore.open({
       disk: seams.disk, clock: seams.clock, log: seams.log, lmdbPath,
       config: { chunkSizeBytes: config.chunkSizeBytes, sessionTimeoutMs: config.sessionMs, trashMs: config.trashMs },
-      ...(options.copying === undefined ? {} : { copying: options.copying }),
+      ...(copying === undefined ? {} : { copying }), ...(checkpointBytes === undefined ? {} : { checkpointBytes }),
     })
     const master = new Master(options, cluster, core)
     try {

@@ -119,7 +119,7 @@ export class Servers {
     const process = { dead: false }
     const server = await this.finish(ChunkServer.start({
       seams: {
-        clock: this.world.clockOf(process), network: this.world.network.forHost(host), disk,
+        clock: this.world.clockOf(host, process), network: this.world.network.forHost(host), disk,
         random: this.world.random.fork(), log: silentLog,
       },
       config: { listen: `${host}:0`, rack: 'r1', host, masters: ['master:1'], timing: this.#timing },

@@ -42,7 +42,7 @@ async function alone(args: string[], parts: Partial<Machine> = {}): Promise<Ran>
 /** Runs commands against a cluster of three chunkservers. */
 async function cluster(t: Test): Promise<(...args: string[]) => Promise<Ran>> {
   const world = new World(1)
-  const simulated = new SimulatedCluster(world, { servers: 3, log: silentLog })
+  const simulated = new SimulatedCluster(world, { servers: 3, log: silentLog, onFault: () => {} })
   t.teardown(() => { simulated.remove() })
   const finish = <Value>(promise: Promise<Value>): Promise<Value> =>
     world.finish(promise, { stepsMax: 2_000_000, what: 'the command' })

@@ -38,7 +38,7 @@ export class MasterWorld {
     this.#life = life
     await this.finish(Master.start({
       seams: {
-        clock: this.world.clockOf(life), network: this.world.network.forHost('master'), disk: this.#disk,
+        clock: this.world.clockOf('master', life), network: this.world.network.forHost('master'), disk: this.#disk,
         random: this.world.random.fork(), log: silentLog,
       },
       lmdbPath, version: 'test',

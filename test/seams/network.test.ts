@@ -4,6 +4,7 @@ import { systemClock } from '../../src/seams/clock.ts'
 import type { Connection, Network } from '../../src/seams/network.ts'
 import { webSockets } from '../../src/seams/websockets.ts'
 import { SimulatedNetwork } from '../simulation/network.ts'
+import { Turns } from '../simulation/process.ts'
 import { SeededRandom } from '../simulation/random.ts'
 
 const MESSAGE_BYTES_MAX = 1_000_000
@@ -81,7 +82,7 @@ function networkContract(name: string, network: () => Network, at: string): void
 
 networkContract('WebSockets', () => webSockets({ messageBytesMax: MESSAGE_BYTES_MAX }), '127.0.0.1:0')
 networkContract('the simulated network',
-  () => new SimulatedNetwork({ clock: systemClock, random: new SeededRandom(1) }).forHost('host'), 'host:0')
+  () => new SimulatedNetwork({ clock: systemClock, random: new SeededRandom(1), turnsOf: () => new Turns(systemClock) }).forHost('host'), 'host:0')
 
 t.test('a message over the limit, and text, close the connection', async t => {
   const network = webSockets({ messageBytesMax: 1_000 })

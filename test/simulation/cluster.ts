@@ -6,50 +6,77 @@ import { Client } from '../../src/client/index.ts'
 import { defaultConfig } from '../../src/master/config.ts'
 import { Master } from '../../src/master/server.ts'
 import type { Clock } from '../../src/seams/clock.ts'
+import { DiskError, type Disk } from '../../src/seams/disk.ts'
 import type { Log } from '../../src/seams/log.ts'
 import type { Network } from '../../src/seams/network.ts'
 import { SimulatedDisk } from './disk.ts'
+import type { Turns } from './process.ts'
 import type { SeededRandom } from './random.ts'
 import type { World } from './world.ts'
 
 export const CHUNK_BYTES = 256 * 1024
 const MASTER_ADDRESS = 'master:9400'
+/** A client that is silent for this long has lost its session, in ms. */
+export const SESSION_MS = 60_000
+/** So little journal makes a checkpoint that many fall into a run, and crashes into some. */
+const CHECKPOINT_BYTES = 8 * 1024
 
 /** The life of one process, from start to kill. */
 interface Life {
   dead: boolean
 }
 
+/** Who hears what a cluster says. */
+interface Listening {
+  log: Log
+  /** Something happened that never should. */
+  onFault: (fault: unknown) => void
+}
+
 /** A host with a disk, on which a process starts, dies and starts again. */
-abstract class Machine {
+export abstract class Machine {
   readonly host: string
   readonly disk: SimulatedDisk
   protected readonly world: World
   protected readonly random: SeededRandom
-  protected readonly log: Log
+  readonly #listening: Listening
   protected life: Life = { dead: true }
 
-  constructor(world: World, host: string, log: Log) {
+  constructor(world: World, host: string, listening: Listening) {
     this.world = world
     this.host = host
-    this.log = log
+    this.#listening = listening
     this.random = world.random.fork()
-    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: world.clock })
+    this.disk = new SimulatedDisk({ random: this.random.fork(), clock: this.turns.clock() })
+  }
+
+  /** Of its process as long as it lives. */
+  get clock(): Clock {
+    return this.world.clockOf(this.host, this.life)
+  }
+
+  /** Of its process, to stop it and let it go on. */
+  get turns(): Turns {
+    return this.world.turnsOf(this.host)
   }
 
   get running(): boolean {
     return !this.life.dead
   }
 
-  protected outside(): { clock: Clock, network: Network, random: SeededRandom, log: Log } {
+  protected outside(): { clock: Clock, network: Network, disk: Disk, random: SeededRandom, log: Log } {
     const life: Life = { dead: false }
     this.life = life
-    return { clock: this.world.clockOf(life), network: networkOf(this.world, this.host, life), random: this.random, log: this.log }
+    return {
+      clock: this.world.clockOf(this.host, life), network: networkOf(this.world, this.host, life), disk: diskOf(this.disk, life),
+      random: this.random, log: logOf(this.#listening, this.host, life),
+    }
   }
 
   /** Ends the process in the middle of whatever it does; the disk keeps all that was written, or loses what was not synced. */
   crash(how: 'kill' | 'power'): void {
     this.life.dead = true
+    this.turns.end()
     this.world.network.kill(this.host)
     if (how === 'kill') this.disk.kill()
     else this.disk.powerCut()
@@ -75,13 +102,44 @@ function networkOf(world: World, host: string, life: Life): Network {
   }
 }
 
+/** The log of one process: what says that a handler threw something else than a DfsError is a fault of ours. */
+function logOf({ log, onFault }: Listening, host: string, life: Life): Log {
+  return {
+    debug: (facts, sentence) => { log.debug({ host, ...facts }, sentence) },
+    info: (facts, sentence) => { log.info({ host, ...facts }, sentence) },
+    warn: (facts, sentence) => { log.warn({ host, ...facts }, sentence) },
+    error: (facts, sentence) => {
+      log.error({ host, ...facts }, sentence)
+      if (!life.dead && 'method' in facts && 'error' in facts) onFault(new Error(`${host}: ${sentence}`, { cause: facts.error }))
+    },
+  }
+}
+
+/** The disk as one process has it: a dead one can do nothing with it. */
+function diskOf(disk: SimulatedDisk, life: Life): Disk {
+  const alive = (): SimulatedDisk => {
+    if (life.dead) throw new DiskError('ECRASH', 'the process is dead')
+    return disk
+  }
+  return {
+    open: (name, mode) => alive().open(name, mode),
+    sizeOf: name => alive().sizeOf(name),
+    list: folder => alive().list(folder),
+    rename: (from, to) => { alive().rename(from, to) },
+    remove: name => { alive().remove(name) },
+    syncFolder: folder => alive().syncFolder(folder),
+    capacity: () => alive().capacity(),
+    bootId: () => alive().bootId(),
+  }
+}
+
 class MasterMachine extends Machine {
   readonly #lmdbRoot: string
   #lives = 0
   #master: Master | undefined
 
-  constructor(world: World, log: Log) {
-    super(world, 'master', log)
+  constructor(world: World, listening: Listening) {
+    super(world, 'master', listening)
     this.#lmdbRoot = mkdtempSync(path.join(os.tmpdir(), 'dfs-simulation-'))
   }
 
@@ -96,13 +154,18 @@ class MasterMachine extends Machine {
     this.#lives++
     const lmdbPath = path.join(this.#lmdbRoot, String(this.#lives))
     if (this.#lives > 1) cpSync(before, lmdbPath, { recursive: true })
-    this.#master = await Master.start({
-      seams: { ...this.outside(), disk: this.disk }, lmdbPath, copying: 'at once', version: 'simulated',
+    const seams = this.outside()
+    const { life } = this
+    const master = await Master.start({
+      seams, lmdbPath, copying: 'at once', version: 'simulated', checkpointBytes: CHECKPOINT_BYTES,
       config: {
         ...defaultConfig, listen: MASTER_ADDRESS, chunkSizeBytes: CHUNK_BYTES, heartbeatMs: 500, staleMs: 2_000, deadMs: 5_000,
-        settleMs: 1_500, leaseMs: 10_000, repairMs: 200, minFreeFraction: 0, sessionMs: 120_000, trashMs: 0,
+        settleMs: 1_500, leaseMs: 10_000, repairMs: 200, minFreeFraction: 0, sessionMs: SESSION_MS, trashMs: 0,
       },
     })
+    // As the program does: it ends, and somebody starts it again.
+    master.onFatal(() => { if (!life.dead) this.crash('kill') })
+    this.#master = master
   }
 
   remove(): void {
@@ -114,8 +177,8 @@ class ChunkserverMachine extends Machine {
   readonly #rack: string
   #server: ChunkServer | undefined
 
-  constructor(world: World, number: number, log: Log) {
-    super(world, `server-${String(number)}`, log)
+  constructor(world: World, number: number, listening: Listening) {
+    super(world, `server-${String(number)}`, listening)
     this.#rack = `rack-${String(number)}`
   }
 
@@ -126,9 +189,24 @@ class ChunkserverMachine extends Machine {
 
   async start(): Promise<void> {
     this.#server = await ChunkServer.start({
-      seams: { ...this.outside(), disk: this.disk },
+      seams: this.outside(),
       config: { listen: `${this.host}:9500`, rack: this.#rack, host: this.host, masters: [MASTER_ADDRESS] },
     })
+  }
+}
+
+/** A host with a client and nothing on its disk. */
+export class ClientMachine extends Machine {
+  #client: Client | undefined
+
+  get client(): Client {
+    if (this.#client === undefined) throw new Error(`${this.host} has not started`)
+    return this.#client
+  }
+
+  async start(): Promise<void> {
+    this.#client = await Client.start(this.outside(),
+      { masters: [MASTER_ADDRESS], host: this.host, patienceMs: 300_000, connectMs: 300_000 })
   }
 }
 
@@ -137,27 +215,39 @@ export class SimulatedCluster {
   readonly world: World
   readonly master: MasterMachine
   readonly servers: ChunkserverMachine[]
-  readonly clients: { host: string, client: Client }[] = []
-  readonly #log: Log
+  readonly clients: ClientMachine[] = []
+  #nextGuest = 1
+  #welcome: (guest: ClientMachine) => void = () => {}
+  readonly #listening: Listening
 
-  constructor(world: World, { servers, log }: { servers: number, log: Log }) {
+  constructor(world: World, { servers, ...listening }: { servers: number } & Listening) {
     this.world = world
-    this.#log = log
-    this.master = new MasterMachine(world, log)
-    this.servers = Array.from({ length: servers }, (_, index) => new ChunkserverMachine(world, index + 1, log))
+    this.#listening = listening
+    this.master = new MasterMachine(world, listening)
+    this.servers = Array.from({ length: servers }, (_, index) => new ChunkserverMachine(world, index + 1, listening))
   }
 
   async start(clients: number): Promise<void> {
     await this.master.start()
     await Promise.all(this.servers.map(server => server.start()))
     for (let number = 1; number <= clients; number++) {
-      const host = `client-${String(number)}`
-      const life: Life = { dead: false }
-      const client = await Client.start(
-        { clock: this.world.clockOf(life), network: networkOf(this.world, host, life), random: this.world.random.fork(), log: this.#log },
-        { masters: [MASTER_ADDRESS], host, patienceMs: 300_000 })
-      this.clients.push({ host, client })
+      const machine = new ClientMachine(this.world, `client-${String(number)}`, this.#listening)
+      await machine.start()
+      this.clients.push(machine)
     }
+  }
+
+  /** One more client, which is not among {@link clients}: it comes and goes. */
+  async guest(): Promise<ClientMachine> {
+    const machine = new ClientMachine(this.world, `guest-${String(this.#nextGuest++)}`, this.#listening)
+    await machine.start()
+    this.#welcome(machine)
+    return machine
+  }
+
+  /** Sets who gives guests something to do. */
+  onGuest(welcome: (guest: ClientMachine) => void): void {
+    this.#welcome = welcome
   }
 
   get machines(): Machine[] {

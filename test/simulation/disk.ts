@@ -3,6 +3,9 @@ import { DiskError, type Capacity, type Disk, type DiskFile } from '../../src/se
 import type { SeededRandom } from './random.ts'
 
 const PAGE_BYTES = 4096
+const SECTOR_BYTES = 512
+/** How often a write finds that the kernel has just written back some page of the file of its own accord. */
+const WRITE_BACK_CHANCE = 0.05
 
 /** A file: what programs see, and what a power cut would leave for certain. */
 class SimulatedInode {
@@ -53,13 +56,36 @@ class SimulatedInode {
     if (at < into.length) into.set(this.contents().subarray(at, Math.min(at + PAGE_BYTES, into.length)), at)
   }
 
-  /** What is left after the power went: each unsynced page by chance, the unsynced size by chance. */
+  /** What a kernel does when it feels like it: one page reaches the disk, and may be changed and lost again later. */
+  writeBack(random: SeededRandom): void {
+    const pages = [...this.dirtyPages]
+    if (pages.length === 0) return
+    const page = random.pick(pages)
+    const endByte = Math.min((page + 1) * PAGE_BYTES, this.sizeBytes)
+    if (endByte > this.durable.length) this.durable = Buffer.concat([this.durable, Buffer.alloc(endByte - this.durable.length)])
+    this.#copyPage(page, this.durable)
+  }
+
+  /** As Linux after a sync that failed: the pages count as clean and stay readable, and no later sync writes them. */
+  forgetDirty(pages: Iterable<number>): void {
+    for (const page of pages) this.dirtyPages.delete(page)
+  }
+
+  #copySectors(page: number, into: Buffer, random: SeededRandom): void {
+    for (let at = page * PAGE_BYTES; at < (page + 1) * PAGE_BYTES; at += SECTOR_BYTES) {
+      const end = Math.min(at + SECTOR_BYTES, into.length, this.sizeBytes)
+      if (at < end && random.chance(0.5)) into.set(this.bytes.subarray(at, end), at)
+    }
+  }
+
+  /** What is left after the power went: of each unsynced page all, nothing or some sectors; the unsynced size by chance. */
   losePower(random: SeededRandom): void {
     const keepsSize = random.chance(0.5)
     const left = Buffer.alloc(keepsSize ? this.sizeBytes : this.durable.length)
     this.durable.copy(left, 0, 0, Math.min(left.length, this.durable.length))
     for (const page of this.dirtyPages) {
-      if (random.chance(0.5)) this.#copyPage(page, left)
+      if (random.chance(0.2)) this.#copySectors(page, left, random)
+      else if (random.chance(0.5)) this.#copyPage(page, left)
     }
     this.bytes = left
     this.sizeBytes = left.length
@@ -99,6 +125,10 @@ export class SimulatedDisk implements Disk {
   syncs = 0
   /** Makes the next calls fail, as a dying disk does. */
   fault: DiskError | undefined
+  /** Makes writes and syncs fail while reads go on, as a disk does that has run out of spare sectors. */
+  writeFault: DiskError | undefined
+  /** How many times longer everything takes. */
+  slowness = 1
 
   constructor({ random, clock, totalBytes = 2 ** 40 }: SimulatedDiskOptions) {
     this.#random = random
@@ -205,6 +235,7 @@ export class SimulatedDisk implements Disk {
     this.call()
     const asked = this.#nameChanges.filter(change => change.folder === (folder === '.' ? '' : folder))
     await this.takeTime()
+    this.mayWrite()
     this.#nameChanges = this.#nameChanges.filter(change => !asked.includes(change))
   }
 
@@ -232,6 +263,16 @@ export class SimulatedDisk implements Disk {
     if (this.fault !== undefined) throw this.fault
   }
 
+  /** Throws while the disk takes no writes. */
+  mayWrite(): void {
+    if (this.writeFault !== undefined) throw this.writeFault
+  }
+
+  /** Sometimes writes back a page before a file changes. */
+  writeBackSome(file: SimulatedInode): void {
+    if (this.#random.chance(WRITE_BACK_CHANCE)) file.writeBack(this.#random)
+  }
+
   /** Whether a process that began under this generation still lives. */
   alive(generation: number): boolean {
     return this.#callsLeft >= 0 && generation === this.#generation
@@ -240,7 +281,7 @@ export class SimulatedDisk implements Disk {
   async takeTime(): Promise<void> {
     const clock = this.#clock
     if (clock === undefined) return
-    const delayMs = 0.05 + this.#random.fraction() * (this.#random.chance(0.01) ? 50 : 2)
+    const delayMs = (0.05 + this.#random.fraction() * (this.#random.chance(0.01) ? 50 : 2)) * this.slowness
     await new Promise<void>(resolve => { clock.after(delayMs, resolve) })
   }
 
@@ -287,10 +328,12 @@ class SimulatedFile implements DiskFile {
 
   writeNow(data: Uint8Array, offsetBytes: number): void {
     this.#call()
+    this.#disk.mayWrite()
     const grows = offsetBytes + data.length - this.#file.sizeBytes
     if (grows > 0 && this.#disk.usedBytes() + grows > this.#disk.totalBytes) {
       throw new DiskError('ENOSPC', `${this.#name}: no space left on the simulated disk`)
     }
+    this.#disk.writeBackSome(this.#file)
     this.#file.write(data, offsetBytes)
   }
 
@@ -320,6 +363,10 @@ class SimulatedFile implements DiskFile {
     const pages = [...this.#file.dirtyPages]
     await this.#disk.takeTime()
     this.#call()
+    if (this.#disk.writeFault !== undefined) {
+      this.#file.forgetDirty(pages)
+      throw this.#disk.writeFault
+    }
     this.#file.persist(pages)
   }
 

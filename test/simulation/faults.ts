@@ -1,9 +1,10 @@
 import { pause } from '../../src/seams/clock.ts'
+import { blows, type Blow, type BlowKind } from './blows.ts'
 import type { SimulatedCluster } from './cluster.ts'
 import type { SeededRandom } from './random.ts'
 
-export const faultKinds = ['kill', 'power', 'cut', 'reset'] as const
-export type FaultKind = (typeof faultKinds)[number]
+export type FaultKind = BlowKind
+export const faultKinds = Object.keys(blows) as FaultKind[]
 
 /** How often to ask whether the cluster is whole again, and how long to wait for it before another blow is chosen, in ms. */
 const WHOLE_EVERY_MS = 250
@@ -11,66 +12,73 @@ const WHOLE_WITHIN_MS = 20_000
 /** The answers in a row that count: a change under way may be about to leave out a replica. */
 const WHOLE_ANSWERS = 2
 
+/** One at a time, and what a disk may lose only while all is well; or several at once, at any time. */
+export type FaultMode = 'one at a time' | 'overlapping'
+const OVERLAPPING = 3
+
 /**
- * Hurts a cluster at random, one machine or one way at a time, and heals it before the next blow.
- *
- * Bytes that were not synced are in the page caches of the replicas' machines only, and documented to be gone when all of
- * these lose power. So no chunkserver loses power before all chunks have their replicas again: whatever a run loses then,
- * it should not have lost.
+ * Hurts a cluster at random. Bytes that were not synced are in the page caches of the replicas' machines only, and
+ * documented to be gone when all of these lose power. So with one fault at a time no chunkserver loses power, or the
+ * contents of its disk, before all chunks have their replicas again: whatever a run loses then, it should not have lost.
  */
 export class Faults {
   readonly #cluster: SimulatedCluster
   readonly #random: SeededRandom
   readonly #kinds: readonly FaultKind[]
+  readonly #mode: FaultMode
   readonly #stopping = new AbortController()
+  /** Hosts that are hurt now. */
+  readonly #hurt = new Set<string>()
   /** What was done, newest last. */
   readonly done: string[] = []
-  failure: unknown
 
-  constructor(cluster: SimulatedCluster, random: SeededRandom, kinds: readonly FaultKind[]) {
+  constructor(cluster: SimulatedCluster, random: SeededRandom, { kinds, mode }: { kinds: readonly FaultKind[], mode: FaultMode }) {
     this.#cluster = cluster
     this.#random = random
-    this.#kinds = kinds
+    this.#kinds = mode === 'overlapping' ? kinds.filter(kind => !('losesSyncedBytes' in blows[kind])) : kinds
+    this.#mode = mode
   }
 
   /** Goes on until `stop`; resolves when everything is healed. */
   async run(): Promise<void> {
-    const { clock } = this.#cluster.world
-    for (;;) {
-      await pause(clock, 50 + this.#random.below(1_500), this.#stopping.signal)
-      if (this.#stopping.signal.aborted) return
-      await this.#blow(this.#random.pick(this.#kinds))
-    }
+    if (this.#kinds.length === 0) return
+    const hands = this.#mode === 'overlapping' ? OVERLAPPING : 1
+    await Promise.all(Array.from({ length: hands }, () => this.#strikeAgainAndAgain()))
   }
 
   stop(): void {
     this.#stopping.abort()
   }
 
-  async #blow(kind: FaultKind): Promise<void> {
-    const { world, master, machines, hosts } = this.#cluster
+  async #strikeAgainAndAgain(): Promise<void> {
+    const { clock } = this.#cluster.world
+    for (;;) {
+      await pause(clock, 50 + this.#random.below(1_500), this.#stopping.signal)
+      if (this.#stopping.signal.aborted) return
+      await this.#strike(this.#random.pick(this.#kinds))
+    }
+  }
+
+  async #strike(kind: FaultKind): Promise<void> {
+    const { world: { clock }, master } = this.#cluster
     const random = this.#random
+    const blow: Blow = blows[kind]
+    const victims = blow.victims(this.#cluster, random)
+    if (victims.some(host => this.#hurt.has(host))) return
+    for (const host of victims) this.#hurt.add(host)
     const lastsMs = random.chance(0.7) ? random.below(1_000) : random.below(12_000)
-    if (kind === 'kill' || kind === 'power') {
-      const machine = random.pick(machines)
-      if (kind === 'power' && machine !== master && !await this.#whole()) return
-      this.#note(`${kind} ${machine.host} for ${String(lastsMs)} ms`)
-      machine.crash(kind)
-      await pause(world.clock, lastsMs)
-      await machine.start()
-      this.#note(`${machine.host} is back`)
+    if (this.#mode === 'one at a time' && blow.losesBytes && victims[0] !== master.host && !await this.#whole()) {
+      for (const host of victims) this.#hurt.delete(host)
       return
     }
-    const one = random.pick(hosts)
-    const other = random.pick(hosts.filter(host => host !== one))
-    if (kind === 'reset') {
-      this.#note(`reset ${String(world.network.reset(one, other))} connections of ${one} and ${other}`)
-      return
+    this.#note(`${kind} ${victims.join(', ')} for ${String(lastsMs)} ms`)
+    const heal = await blow.strike(this.#cluster, victims, random)
+    if (heal !== undefined) {
+      await pause(clock, lastsMs)
+      await heal()
+      this.#note(`${kind} ${victims.join(', ')} is over`)
     }
-    this.#note(`cut ${one} from ${other} for ${String(lastsMs)} ms`)
-    world.network.cut(one, other)
-    await pause(world.clock, lastsMs)
-    world.network.heal(one, other)
+    for (const host of victims) this.#hurt.delete(host)
   }
 
   /** Waits until the master says that nothing is amiss. @returns whether it did in time */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/seams/clock.ts'
 import { DialError, type Connection, type Listener, type Network } from '../../src/seams/network.ts'
+import type { Turns } from './process.ts'
 import type { SeededRandom } from './random.ts'
 
 /** How long one way takes, in ms, without faults. */
@@ -10,23 +11,29 @@ const SILENCE_MS_MAX = 15_000
 
 /**
  * A network in memory between named hosts. Messages of one connection arrive in order; those of different connections
- * in any order. Hosts can be cut off from one another: messages then wait, and the connection breaks if it lasts.
+ * in any order. Hosts can be cut off from one another, both ways or one: messages then wait, and the connection breaks if it
+ * lasts. Ways can be slow, and hosts can have stopped.
  */
 export class SimulatedNetwork {
   readonly #clock: Clock
   readonly #random: SeededRandom
   readonly #listeners = new Map<string, { host: string, accept: (connection: Connection) => void }>()
   readonly #ends = new Set<End>()
+  /** Ways, from a host to another, on which nothing passes. */
   readonly #cuts = new Set<string>()
+  /** Extra delay, in ms, drawn up to this, by way. */
+  readonly #slow = new Map<string, number>()
+  readonly #turnsOf: (host: string) => Turns
   #nextPort = 1
   /** Extra delay of a message, in ms, drawn up to this. */
   jitterMs = 0.2
   /** Messages delivered so far. */
   delivered = 0
 
-  constructor({ clock, random }: { clock: Clock, random: SeededRandom }) {
+  constructor({ clock, random, turnsOf }: { clock: Clock, random: SeededRandom, turnsOf: (host: string) => Turns }) {
     this.#clock = clock
     this.#random = random
+    this.#turnsOf = turnsOf
   }
 
   /** The network as the host sees it; it listens at `HOST:PORT` with its own name as HOST. */
@@ -37,19 +44,43 @@ export class SimulatedNetwork {
     }
   }
 
-  /** Nothing passes between the two, in either direction, until {@link heal}. */
-  cut(one: string, other: string): void {
-    this.#cuts.add(pairKey(one, other))
+  /** Nothing passes between the two, or only from the other to the one, until {@link heal}. */
+  cut(one: string, other: string, ways: 'both' | 'there' = 'both'): void {
+    this.#cuts.add(wayKey(one, other))
+    if (ways === 'both') this.#cuts.add(wayKey(other, one))
   }
 
+  /** Messages between the two take up to `delayMs` longer, each its own time, though those of one connection keep their order. */
+  slow(one: string, other: string, delayMs: number): void {
+    this.#slow.set(wayKey(one, other), delayMs).set(wayKey(other, one), delayMs)
+  }
+
+  /** All is well between the two, or everywhere. */
   heal(one?: string, other?: string): void {
-    if (one === undefined || other === undefined) this.#cuts.clear()
-    else this.#cuts.delete(pairKey(one, other))
+    if (one === undefined || other === undefined) {
+      this.#cuts.clear()
+      this.#slow.clear()
+    } else {
+      for (const way of [wayKey(one, other), wayKey(other, one)]) {
+        this.#cuts.delete(way)
+        this.#slow.delete(way)
+      }
+    }
     for (const end of this.#ends) end.deliverWaiting()
   }
 
+  /** Whether nothing passes from the one to the other. */
   isCut(one: string, other: string): boolean {
-    return this.#cuts.has(pairKey(one, other))
+    return this.#cuts.has(wayKey(one, other))
+  }
+
+  /** Whether something is amiss in either direction: what is sent is then not confirmed. */
+  isAmiss(one: string, other: string): boolean {
+    return this.isCut(one, other) || this.isCut(other, one)
+  }
+
+  turnsOf(host: string): Turns {
+    return this.#turnsOf(host)
   }
 
   /** Breaks connections between the two hosts; new ones can be made at once. @returns how many there were */
@@ -89,14 +120,14 @@ export class SimulatedNetwork {
   #dial(host: string, address: string, timeoutMs: number): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const target = address.slice(0, address.lastIndexOf(':'))
-      if (this.isCut(host, target)) {
-        this.#clock.after(timeoutMs, () => { reject(new DialError('ETIMEDOUT', `${address}: timed out`)) })
+      if (this.isAmiss(host, target)) {
+        this.#turnsOf(host).clock().after(timeoutMs, () => { reject(new DialError('ETIMEDOUT', `${address}: timed out`)) })
         return
       }
-      this.#clock.after(this.delayMs() * 2, () => {
+      this.#clock.after(this.delayMs(host, target) + this.delayMs(target, host), () => {
         const listener = this.#listeners.get(address)
         if (listener === undefined) {
-          reject(new DialError('ECONNREFUSED', `${address}: connection refused`))
+          this.#turnsOf(host).take(() => { reject(new DialError('ECONNREFUSED', `${address}: connection refused`)) })
           return
         }
         const near = new End(this, this.#clock, host, listener.host)
@@ -104,14 +135,15 @@ export class SimulatedNetwork {
         near.join(far)
         far.acceptedAt = address
         this.#ends.add(near).add(far)
-        listener.accept(far)
-        resolve(near)
+        // The kernel takes the connection, whatever the process does.
+        this.#turnsOf(listener.host).take(() => { if (far.open) listener.accept(far) })
+        this.#turnsOf(host).take(() => { resolve(near) })
       })
     })
   }
 
-  delayMs(): number {
-    return LATENCY_MS + this.#random.fraction() * this.jitterMs
+  delayMs(from: string, to: string): number {
+    return LATENCY_MS + this.#random.fraction() * (this.jitterMs + (this.#slow.get(wayKey(from, to)) ?? 0))
   }
 
   forget(end: End): void {
@@ -146,6 +178,10 @@ class End implements Connection {
     other.#other = this
   }
 
+  get open(): boolean {
+    return this.#open
+  }
+
   get remote(): string {
     return this.otherHost
   }
@@ -157,23 +193,28 @@ class End implements Connection {
   send(parts: readonly Uint8Array[], left?: () => void): void {
     const other = this.#other
     if (!this.#open || other === undefined) return
-    const dueMs = Math.max(other.#lastDueMs, this.#clock.nowMs() + this.#network.delayMs())
+    const dueMs = Math.max(other.#lastDueMs, this.#clock.nowMs() + this.#network.delayMs(this.host, this.otherHost))
     other.#lastDueMs = dueMs
     other.#inbox.push({ dueMs, bytes: Buffer.concat(parts) })
     left?.()
     this.#clock.after(dueMs - this.#clock.nowMs(), () => { other.deliverWaiting() })
-    if (this.#network.isCut(this.host, this.otherHost)) {
+    if (this.#network.isAmiss(this.host, this.otherHost)) {
       this.#clock.after(SILENCE_MS_MAX, () => {
-        if (this.#network.isCut(this.host, this.otherHost)) this.break('connection timed out')
+        if (this.#network.isAmiss(this.host, this.otherHost)) this.break('connection timed out')
       })
     }
   }
 
   /** Hands over what is due, unless the way is cut. */
   deliverWaiting(): void {
-    if (!this.#open || !this.#reading || this.#network.isCut(this.host, this.otherHost)) return
+    if (!this.#open || !this.#reading || this.#network.isCut(this.otherHost, this.host)) return
     const next = this.#inbox[0]
     if (next === undefined || next.dueMs > this.#clock.nowMs()) return
+    const turns = this.#network.turnsOf(this.host)
+    if (turns.stopped) {
+      turns.take(() => { this.deliverWaiting() })
+      return
+    }
     this.#inbox.shift()
     this.#network.delivered++
     // Each message in an event of its own, as from a socket: what it wakes runs before the next arrives.
@@ -191,12 +232,14 @@ class End implements Connection {
     const other = this.#other
     this.#end(reason)
     if (other === undefined) return
-    const arrivesMs = Math.max(other.#lastDueMs, this.#clock.nowMs() + this.#network.delayMs())
+    const arrivesMs = Math.max(other.#lastDueMs, this.#clock.nowMs() + this.#network.delayMs(this.host, this.otherHost))
     this.#clock.after(arrivesMs - this.#clock.nowMs(), () => {
-      if (!this.#network.isCut(this.host, this.otherHost)) {
-        for (const { bytes } of other.#inbox.splice(0)) other.onMessage(bytes)
-      }
-      other.#end(reason)
+      this.#network.turnsOf(other.host).take(() => {
+        if (!this.#network.isCut(this.host, this.otherHost)) {
+          for (const { bytes } of other.#inbox.splice(0)) other.onMessage(bytes)
+        }
+        other.#end(reason)
+      })
     })
   }
 
@@ -205,7 +248,7 @@ class End implements Connection {
     if (!this.#open) return
     const other = this.#other
     this.#end(reason)
-    if (other !== undefined) this.#clock.after(this.#network.delayMs(), () => { other.#end(reason) })
+    if (other !== undefined) this.#clock.after(this.#network.delayMs(this.host, this.otherHost), () => { other.#end(reason) })
   }
 
   /** The process at this end is gone and hears nothing more. */
@@ -219,7 +262,7 @@ class End implements Connection {
     this.#open = false
     this.#network.forget(this)
     this.#inbox.length = 0
-    this.onClose(reason)
+    this.#network.turnsOf(this.host).take(() => { this.onClose(reason) })
   }
 
   pauseReading(): void {
@@ -232,6 +275,6 @@ class End implements Connection {
   }
 }
 
-function pairKey(one: string, other: string): string {
-  return one < other ? `${one} ${other}` : `${other} ${one}`
+function wayKey(from: string, to: string): string {
+  return `${from} ${to}`
 }

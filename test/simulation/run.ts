@@ -1,109 +1,199 @@
 import assert from 'node:assert/strict'
 import { superuser } from '../../src/protocol/attributes.ts'
+import type { InodeId } from '../../src/protocol/identifiers.ts'
 import { bytesOfText, type Name } from '../../src/protocol/names.ts'
 import { silentLog, type Log } from '../../src/seams/log.ts'
-import { SimulatedCluster } from './cluster.ts'
+import { checkContents, checkReplicas, converged } from './ending.ts'
+import { SimulatedCluster, type ClientMachine } from './cluster.ts'
 import { faultKinds, Faults, type FaultKind } from './faults.ts'
+import { Journey } from './journey.ts'
+import { SharedLog } from './shared-log.ts'
+import { TreeWorkload } from './tree-workload.ts'
 import { Workload, type ClosedFiles } from './workload.ts'
 import { World } from './world.ts'
 
 export interface SimulationOptions {
   seed: number
-  /** Of each client. */
-  operations: number
+  /** Operations on files of each client; names and the shared log get some of their own. */
+  steps: number
   clients?: number
   servers?: number
   faults?: readonly FaultKind[]
+  /** Several machines are hurt at once, and only what is promised then is checked. */
+  overlapping?: boolean
   log?: Log
 }
 
 export interface SimulationResult {
-  steps: number
+  events: number
   virtualMs: number
-  operations: number
+  steps: number
   faults: string[]
 }
 
-/** Events that a run may take for each operation of a client, faults and all. */
-const STEPS_PER_OPERATION = 20_000
+/** Events that a run may take for each step of a client, faults and all. */
+const EVENTS_PER_STEP = 20_000
+
+/** Thrown by a run that failed. */
+export class SimulationFailure extends assert.AssertionError {
+  /** Of all clients together, that had ended when it failed. */
+  readonly step: number
+  /** What was found to be wrong, in a line. */
+  readonly invariant: string
+
+  constructor(message: string, { step, invariant }: { step: number, invariant: string }) {
+    super({ message })
+    this.step = step
+    this.invariant = invariant
+  }
+}
 
 /**
  * One cluster from one seed: first hurt, with random work going on and every answer checked; then healed, when everything must
  * come to rest: all replicas there and byte-identical, all contents and names as the model has them.
- * @throws AssertionError naming the seed, what was being done, and what had been broken
+ * @throws SimulationFailure naming the seed, what was being done, and what had been broken
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, operations, clients = 2, servers = 4, faults: kinds = faultKinds, log = silentLog } = options
-  const world = new World(seed)
-  const cluster = new SimulatedCluster(world, { servers, log })
-  const faults = new Faults(cluster, world.random.fork(), kinds)
-  const workloads: Workload[] = []
+  const run = new Run(options)
+  const strays: unknown[] = []
+  const stray = (error: unknown): void => { strays.push(error) }
+  process.on('unhandledRejection', stray)
   try {
-    await world.finish(cluster.start(clients), { stepsMax: 100_000, what: 'starting' })
-    const closed: ClosedFiles = new Map()
-    for (const { host, client } of cluster.clients) {
-      const making = client.fileSystem.make(client.fileSystem.root, bytesOfText(host) as Name, { type: 'directory', mode: 0o755 }, superuser)
-      const { inode } = await world.finish(making, { stepsMax: 10_000, what: 'making a directory' })
-      workloads.push(new Workload({
-        fileSystem: client.fileSystem, clock: world.clock, random: world.random.fork(), directory: inode, label: host, closed,
-      }))
-    }
+    const result = await run.run()
+    assert.deepEqual(strays, [], 'a rejection that nobody handled')
+    return result
+  } catch (error) {
+    throw run.failure(error)
+  } finally {
+    process.off('unhandledRejection', stray)
+    run.cluster.remove()
+  }
+}
+
+class Run {
+  readonly cluster: SimulatedCluster
+  readonly #options: Required<Omit<SimulationOptions, 'log' | 'servers'>>
+  readonly #world: World
+  readonly #faults: Faults
+  readonly #closed: ClosedFiles = new Map()
+  readonly #files: Workload[] = []
+  readonly #trees: TreeWorkload[] = []
+  readonly #sharedLog = new SharedLog()
+  readonly #journeys: Journey[] = []
+  readonly #eventsMax: number
+  /** Rejects when something goes wrong outside of what the clients wait for. */
+  readonly #trouble = Promise.withResolvers<never>()
+
+  constructor({ seed, steps, clients = 2, servers = 4, faults = faultKinds, overlapping = false, log = silentLog }: SimulationOptions) {
+    this.#options = { seed, steps, clients, faults, overlapping }
+    this.#world = new World(seed)
+    this.cluster = new SimulatedCluster(this.#world, { servers, log, onFault: this.#trouble.reject })
+    this.#faults = new Faults(this.cluster, this.#world.random.fork(),
+      { kinds: faults, mode: overlapping ? 'overlapping' : 'one at a time' })
+    this.#eventsMax = EVENTS_PER_STEP * steps * clients + 1_000_000
+  }
+
+  async run(): Promise<SimulationResult> {
+    const { clients, steps, overlapping } = this.#options
+    const { cluster } = this
+    const world = this.#world
+    await this.#finish('starting', cluster.start(clients))
+    await this.#finish('preparing', this.#prepare())
     // 1. Hurt.
-    const stepsMax = STEPS_PER_OPERATION * operations * clients + 1_000_000
-    const hurting = kinds.length === 0 ? Promise.resolve() : faults.run()
-    await world.finish(Promise.all(workloads.map(workload => workload.run(operations))), { stepsMax, what: 'working under faults' })
-    faults.stop()
-    await world.finish(hurting, { stepsMax, what: 'ending the last fault' })
+    const hurting = this.#faults.run()
+    hurting.catch(this.#trouble.reject)
+    await this.#finish('working under faults', this.#work(steps))
+    this.#faults.stop()
+    await this.#finish('ending the last fault', hurting)
     // 2. Healed.
     world.network.heal()
-    await world.finish(Promise.all(workloads.map(workload => workload.checkAll())), { stepsMax, what: 'checking all files' })
-    await world.finish(converged(cluster), { stepsMax, what: 'coming to rest' })
+    await this.#finish('checking everything', this.#check())
+    await this.#finish('coming to rest', converged(cluster))
     checkReplicas(cluster)
-    await world.finish(Promise.all(workloads.map(workload => workload.checkAll())), { stepsMax, what: 'checking all files again' })
-    await world.finish(cluster.stop(), { stepsMax: 1_000_000, what: 'stopping' })
-    return {
-      steps: world.steps, virtualMs: world.clock.nowMs(), faults: faults.done,
-      operations: workloads.reduce((sum, workload) => sum + workload.operations, 0),
+    await this.#finish('checking everything again', this.#check())
+    if (!overlapping) await this.#finish('checking the log', this.#sharedLog.check(this.#anyone.client.fileSystem))
+    await this.#finish('stopping', cluster.stop())
+    return { events: world.steps, virtualMs: world.clock.nowMs(), faults: this.#faults.done, steps: this.#stepsDone }
+  }
+
+  failure(error: unknown): SimulationFailure {
+    const { seed } = this.#options
+    const { steps: event, clock } = this.#world
+    const step = this.#stepsDone
+    const invariant = String(error).split('\n', 1)[0] ?? ''
+    return new SimulationFailure([
+      `seed ${String(seed)}, step ${String(step)}, event ${String(event)}, ${clock.nowMs().toFixed(0)} ms: ${String(error)}`,
+      'clients were', ...this.#journeys.flatMap(({ latest }) => latest.map(each => `  ${each}`)),
+      'faults were', ...this.#faults.done.slice(-30).map(each => `  ${each}`),
+      error instanceof Error ? error.stack ?? '' : '',
+    ].join('\n'), { step, invariant })
+  }
+
+  get #stepsDone(): number {
+    return this.#files.reduce((sum, { operations }) => sum + operations, 0)
+  }
+
+  get #anyone(): ClientMachine {
+    const [first] = this.cluster.clients
+    assert(first !== undefined, 'there is a client')
+    return first
+  }
+
+  #finish<Value>(what: string, promise: Promise<Value>): Promise<Value> {
+    return this.#world.finish(Promise.race([promise, this.#trouble.promise]), { stepsMax: this.#eventsMax, what })
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#sharedLog.make(this.#anyone.client.fileSystem)
+    for (const machine of this.cluster.clients) {
+      this.#files.push(await this.#fileWorkload(machine))
+      this.#trees.push(await this.#treeWorkload(machine))
     }
-  } catch (error) {
-    const doing = workloads.flatMap(workload => workload.latest.map(each => `  ${each}`))
-    throw new assert.AssertionError({
-      message: [
-        `seed ${String(seed)}, event ${String(world.steps)}, ${world.clock.nowMs().toFixed(0)} ms: ${String(error)}`,
-        'clients were', ...doing, 'faults were', ...faults.done.slice(-30).map(each => `  ${each}`),
-        error instanceof Error ? error.stack ?? '' : '',
-      ].join('\n'),
+    this.cluster.onGuest(guest => {
+      // It never ends: whoever works dies at it.
+      this.#fileWorkload(guest).then(workload => workload.run(Infinity)).catch(this.#trouble.reject)
     })
-  } finally {
-    cluster.remove()
+  }
+
+  async #work(steps: number): Promise<void> {
+    const { overlapping } = this.#options
+    await Promise.all([
+      ...this.#files.map(workload => workload.run(steps)),
+      ...this.#trees.map(workload => workload.run(Math.ceil(steps / 2))),
+      ...overlapping ? [] : this.cluster.clients.map(({ host, client }) => this.#sharedLog.append({
+        fileSystem: client.fileSystem, clock: this.#world.clock, random: this.#world.random.fork(), label: host,
+        journey: this.#journey(`${host}, log`),
+      }, Math.ceil(steps / 4))),
+    ])
+  }
+
+  async #check(): Promise<void> {
+    await Promise.all([...this.#files, ...this.#trees].map(workload => workload.checkAll()))
+    await checkContents(this.#anyone.client.fileSystem, this.#closed)
+  }
+
+  async #fileWorkload({ host, client: { fileSystem }, clock }: ClientMachine): Promise<Workload> {
+    return new Workload({
+      fileSystem, clock, random: this.#world.random.fork(), directory: await directoryOf(fileSystem, host), label: host,
+      closed: this.#closed, journey: this.#journey(host), forgets: this.#options.overlapping,
+    })
+  }
+
+  async #treeWorkload({ host, client: { fileSystem }, clock }: ClientMachine): Promise<TreeWorkload> {
+    return new TreeWorkload({
+      fileSystem, clock, random: this.#world.random.fork(), directory: await directoryOf(fileSystem, `${host}-tree`),
+      journey: this.#journey(`${host}, tree`),
+    })
+  }
+
+  #journey(label: string): Journey {
+    const journey = new Journey(this.#world.clock, label)
+    this.#journeys.push(journey)
+    return journey
   }
 }
 
-/** After the last fault, the time in which everything must be whole again: dead servers noticed, leases run out, copies made. */
-const HEALING_MS_MAX = 60_000
-
-/** Resolves when the master has nothing left to repair, and the disks agree. */
-async function converged(cluster: SimulatedCluster): Promise<void> {
-  const [first] = cluster.clients
-  if (first === undefined) return
-  const { clock } = cluster.world
-  const deadlineMs = clock.nowMs() + HEALING_MS_MAX
-  for (let quiet = 0; quiet < 3 && clock.nowMs() < deadlineMs;) {
-    await new Promise<void>(resolve => { clock.after(1_000, resolve) })
-    const { chunks, underReplicated, missing, repairsRunning, garbage } = await first.client.admin.status()
-    const onDisk = [...cluster.replicas().values()]
-    const whole = onDisk.length === chunks && onDisk.every(replicas => replicas.size === 3)
-    quiet = whole && underReplicated + missing + repairsRunning + garbage === 0 ? quiet + 1 : 0
-  }
-}
-
-/** All replicas of a chunk are the same, and there are as many as there should be. */
-function checkReplicas(cluster: SimulatedCluster): void {
-  for (const [chunk, replicas] of cluster.replicas()) {
-    assert.equal(replicas.size, 3, `chunk ${chunk} has replicas on ${[...replicas.keys()].join(', ')}`)
-    const [first, ...others] = [...replicas]
-    for (const [host, bytes] of others) {
-      assert(first !== undefined && bytes.equals(first[1]), `chunk ${chunk} differs between ${String(first?.[0])} and ${host}`)
-    }
-  }
+async function directoryOf(fileSystem: ClientMachine['client']['fileSystem'], name: string): Promise<InodeId> {
+  const { inode } = await fileSystem.make(fileSystem.root, bytesOfText(name) as Name, { type: 'directory', mode: 0o755 }, superuser)
+  return inode
 }

@@ -4,34 +4,34 @@ import { simulate } from './run.ts'
 
 /** Seeds that failed once: what they found was mended, and stays so. */
 const onceFailing = [
-  { seed: 360, operations: 100, clients: 2 },
-  { seed: 401, operations: 100, clients: 2 },
-  { seed: 20274, operations: 60, clients: 3 },
-  { seed: 90051, operations: 400, clients: 3 },
+  { seed: 360, steps: 100, clients: 2 },
+  { seed: 401, steps: 100, clients: 2 },
+  { seed: 20274, steps: 60, clients: 3 },
+  { seed: 90051, steps: 400, clients: 3 },
 ]
 
 /** Fresh ones, as many as the environment asks for; `npm run simulate` runs more of them. */
 const fresh = Array.from({ length: Number(process.env['FRESH_SEEDS'] ?? 0) }, () => ({
-  seed: 1 + Math.floor(Math.random() * 1_000_000), operations: 80, clients: 2,
+  seed: 1 + Math.floor(Math.random() * 1_000_000), steps: 80, clients: 2,
 }))
 
 t.test('a cluster that nobody hurts does what it is told', async t => {
-  const { operations, steps } = await simulate({ seed: 1, operations: 150, faults: [] })
-  t.equal(operations, 300)
-  t.comment(`${String(steps)} events`)
+  const { steps, events } = await simulate({ seed: 1, steps: 150, faults: [] })
+  t.equal(steps, 300)
+  t.comment(`${String(events)} events`)
 })
 
-const always = [1, 2, 3, 4, 5, 6].map(seed => ({ seed, operations: 80, clients: 2 }))
+const always = [1, 2, 3, 4, 5, 6].map(seed => ({ seed, steps: 80, clients: 2 }))
 
 for (const run of [...always, ...onceFailing, ...fresh]) {
   t.test(`nothing acknowledged is lost and all replicas end alike, whatever is broken (seed ${String(run.seed)})`, async t => {
-    const { faults, virtualMs, steps } = await simulate(run)
+    const { faults, virtualMs, events } = await simulate(run)
     t.ok(faults.length > 0, 'a run without a fault proves nothing')
-    t.comment(`${String(steps)} events, ${(virtualMs / 1_000).toFixed(0)} virtual seconds, ${String(faults.length)} faults`)
+    t.comment(`${String(events)} events, ${(virtualMs / 1_000).toFixed(0)} virtual seconds, ${String(faults.length)} faults`)
   })
 }
 
 t.test('the same seed gives the same run', async t => {
-  const options = { seed: 7, operations: 30, faults: faultKinds }
+  const options = { seed: 7, steps: 30, faults: faultKinds }
   t.strictSame(await simulate(options), await simulate(options))
 })

@@ -4,6 +4,7 @@ import type { InodeId } from '../../src/protocol/identifiers.ts'
 import type { Name } from '../../src/protocol/names.ts'
 import type { FileSystem, OpenFile } from '../../src/client/file-system.ts'
 import { pause, type Clock } from '../../src/seams/clock.ts'
+import type { Journey } from './journey.ts'
 import { ModelFile } from './model.ts'
 import type { SeededRandom } from './random.ts'
 
@@ -12,8 +13,8 @@ const WRITE_BYTES_MAX = 300_000
 const FILE_BYTES_MAX = 900_000
 const FILES_MAX = 5
 
-/** Operations that the message of a failed run tells of. */
-const LATEST_MAX = 60
+/** Where unsynced bytes may be lost, a file is synced after so many changes, so that what may be read stays bounded. */
+const UNSYNCED_CHANGES_MAX = 6
 
 /** Between two operations, in ms: long enough that faults fall between and into them. */
 const THINK_MS_MAX = 250
@@ -26,7 +27,7 @@ interface Held {
 }
 
 /** What every client of a run knows of files that were closed: any of them may check any. */
-export type ClosedFiles = Map<string, { directory: InodeId, name: Name, contents: Buffer }>
+export type ClosedFiles = Map<string, { directory: InodeId, name: Name, model: ModelFile, revision: number }>
 
 /**
  * One client's random life in a directory of its own. Whatever it is told is checked against the model at once; with the
@@ -41,12 +42,14 @@ export class Workload {
   readonly #closed: ClosedFiles
   readonly #files: Held[] = []
   #nextName = 1
+  readonly #journey: Journey
+  readonly #forgets: boolean
   operations = 0
-  /** The latest operations, for the message of a run that fails. */
-  readonly latest: string[] = []
 
+  /** @param parts.forgets what was not synced may be lost */
   constructor(parts: {
-    fileSystem: FileSystem, clock: Clock, random: SeededRandom, directory: InodeId, label: string, closed: ClosedFiles,
+    fileSystem: FileSystem, clock: Clock, random: SeededRandom, directory: InodeId, label: string, closed: ClosedFiles
+    journey: Journey, forgets: boolean
   }) {
     this.#fileSystem = parts.fileSystem
     this.#clock = parts.clock
@@ -54,15 +57,8 @@ export class Workload {
     this.#directory = parts.directory
     this.#label = parts.label
     this.#closed = parts.closed
-  }
-
-  get doing(): string {
-    return this.latest.at(-1) ?? 'nothing'
-  }
-
-  set doing(operation: string) {
-    this.latest.push(`${this.#clock.nowMs().toFixed(0)} ms: ${operation}`)
-    if (this.latest.length > LATEST_MAX) this.latest.shift()
+    this.#journey = parts.journey
+    this.#forgets = parts.forgets
   }
 
   async run(operations: number): Promise<void> {
@@ -77,6 +73,7 @@ export class Workload {
     const random = this.#random
     const file = this.#files.length === 0 ? undefined : random.pick(this.#files)
     if (file === undefined || (this.#files.length < FILES_MAX && random.chance(0.15))) return this.#create()
+    if (file.model.unsyncedChanges >= UNSYNCED_CHANGES_MAX) return this.#sync(file)
     const dice = random.below(100)
     if (dice < 35) return this.#write(file)
     if (dice < 55) return this.#read(file)
@@ -92,15 +89,15 @@ export class Workload {
 
   async #create(): Promise<void> {
     const name = `${this.#label}-${String(this.#nextName++)}` as Name
-    this.doing = `creating ${name}`
+    this.#journey.doing = `creating ${name}`
     const handle = await this.#fileSystem.create(this.#directory, name, 0o644,
       { read: true, write: true, exclusive: true }, superuser)
-    this.#files.push({ name, model: new ModelFile(), handle })
+    this.#files.push({ name, model: new ModelFile({ forgets: this.#forgets }), handle })
   }
 
   async #handle(file: Held): Promise<OpenFile> {
     if (file.handle !== undefined) return file.handle
-    this.doing = `opening ${file.name}`
+    this.#journey.doing = `opening ${file.name}`
     this.#closed.delete(file.name)
     const { inode } = await this.#fileSystem.lookup(this.#directory, file.name, superuser)
     file.handle = await this.#fileSystem.open(inode, { read: true, write: true }, superuser)
@@ -112,7 +109,7 @@ export class Workload {
     const handle = await this.#handle(file)
     const lengthBytes = 1 + this.#random.below(this.#random.chance(0.5) ? 5_000 : WRITE_BYTES_MAX)
     const offsetBytes = this.#random.below(Math.min(FILE_BYTES_MAX, file.model.sizeBytes + 100_000) + 1)
-    this.doing = `writing ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
+    this.#journey.doing = `writing ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
     const data = this.#pattern(lengthBytes)
     await handle.write(offsetBytes, data)
     file.model.write(offsetBytes, data)
@@ -121,7 +118,7 @@ export class Workload {
   async #append(file: Held): Promise<void> {
     await this.#close(file)
     const data = this.#pattern(1 + this.#random.below(20_000))
-    this.doing = `appending ${String(data.length)} bytes to ${file.name}`
+    this.#journey.doing = `appending ${String(data.length)} bytes to ${file.name}`
     this.#closed.delete(file.name)
     const { inode } = await this.#fileSystem.lookup(this.#directory, file.name, superuser)
     const handle = await this.#fileSystem.open(inode, { read: true, write: true, append: true }, superuser)
@@ -135,15 +132,15 @@ export class Workload {
     const handle = await this.#handle(file)
     const offsetBytes = this.#random.below(file.model.sizeBytes + 10)
     const lengthBytes = 1 + this.#random.below(WRITE_BYTES_MAX)
-    this.doing = `reading ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
+    this.#journey.doing = `reading ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
     const found = Buffer.concat(await handle.read(offsetBytes, lengthBytes))
-    this.#same(found, file.model.read(offsetBytes, lengthBytes), offsetBytes)
+    this.#check(found, file.model, offsetBytes, lengthBytes)
   }
 
   async #truncate(file: Held): Promise<void> {
     const handle = await this.#handle(file)
     const sizeBytes = this.#random.below(file.model.sizeBytes + 50_000)
-    this.doing = `truncating ${file.name} from ${String(file.model.sizeBytes)} to ${String(sizeBytes)} bytes`
+    this.#journey.doing = `truncating ${file.name} from ${String(file.model.sizeBytes)} to ${String(sizeBytes)} bytes`
     await handle.truncate(sizeBytes)
     file.model.truncate(sizeBytes)
   }
@@ -153,20 +150,21 @@ export class Workload {
     if (file.model.sizeBytes === 0) return
     const offsetBytes = this.#random.below(file.model.sizeBytes)
     const lengthBytes = 1 + this.#random.below(file.model.sizeBytes - offsetBytes)
-    this.doing = `punching ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
+    this.#journey.doing = `punching ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
     await handle.allocate('punch', offsetBytes, lengthBytes)
     file.model.zero(offsetBytes, lengthBytes)
   }
 
   async #sync(file: Held): Promise<void> {
     const handle = await this.#handle(file)
-    this.doing = `syncing ${file.name}`
+    this.#journey.doing = `syncing ${file.name}`
     await handle.sync()
+    file.model.synced()
   }
 
   async #close(file: Held): Promise<void> {
     if (file.handle === undefined) return
-    this.doing = `closing ${file.name}`
+    this.#journey.doing = `closing ${file.name}`
     const { handle } = file
     file.handle = undefined
     await handle.close()
@@ -174,13 +172,14 @@ export class Workload {
   }
 
   #closedNow(file: Held): void {
-    this.#closed.set(file.name, { directory: this.#directory, name: file.name, contents: Buffer.from(file.model.contents()) })
+    const { name, model } = file
+    this.#closed.set(name, { directory: this.#directory, name, model, revision: model.revision })
   }
 
   async #rename(file: Held): Promise<void> {
     await this.#close(file)
     const to = `${this.#label}-${String(this.#nextName++)}` as Name
-    this.doing = `renaming ${file.name} to ${to}`
+    this.#journey.doing = `renaming ${file.name} to ${to}`
     this.#closed.delete(file.name)
     await this.#fileSystem.rename({ parent: this.#directory, name: file.name }, { parent: this.#directory, name: to },
       this.#random.chance(0.5) ? 'replace' : 'no-replace', superuser)
@@ -193,13 +192,13 @@ export class Workload {
     const keepOpen = this.#random.chance(0.5)
     if (keepOpen) await this.#handle(file)
     else await this.#close(file)
-    this.doing = `unlinking ${file.name}`
+    this.#journey.doing = `unlinking ${file.name}`
     this.#closed.delete(file.name)
     await this.#fileSystem.unlink(this.#directory, file.name, superuser)
     this.#files.splice(this.#files.indexOf(file), 1)
     if (file.handle === undefined) return
-    this.doing = `reading ${file.name}, which was unlinked while open`
-    this.#same(Buffer.concat(await file.handle.read(0, FILE_BYTES_MAX * 2)), file.model.contents(), 0)
+    this.#journey.doing = `reading ${file.name}, which was unlinked while open`
+    this.#check(Buffer.concat(await file.handle.read(0, FILE_BYTES_MAX * 2)), file.model)
     await file.handle.close()
   }
 
@@ -207,35 +206,33 @@ export class Workload {
   async #checkSomebodys(): Promise<void> {
     const all = [...this.#closed.values()]
     if (all.length === 0) return
-    const { directory, name, contents } = this.#random.pick(all)
-    this.doing = `reading ${name}, which somebody closed`
+    const picked = this.#random.pick(all)
+    const { directory, name, model } = picked
+    // Its owner may be at it again.
+    const isAsItWas = (): boolean => this.#closed.get(name) === picked && model.revision === picked.revision
+    this.#journey.doing = `reading ${name}, which somebody closed`
     const found = await readFile(this.#fileSystem, directory, name).catch((error: unknown) => {
-      // Its owner may be at it again.
-      if (this.#closed.get(name)?.contents !== contents) return undefined
+      if (!isAsItWas()) return undefined
       throw error
     })
-    if (found !== undefined && this.#closed.get(name)?.contents === contents) this.#same(found, contents, 0)
+    if (found !== undefined && isAsItWas()) this.#check(found, model)
   }
 
   /** Closes everything and checks every file of this client, and that there are no others. */
   async checkAll(): Promise<void> {
     for (const file of this.#files) await this.#close(file)
     for (const { name, model } of this.#files) {
-      this.doing = `checking ${name} in the end`
-      this.#same(await readFile(this.#fileSystem, this.#directory, name), model.contents(), 0)
+      this.#journey.doing = `checking ${name} in the end`
+      this.#check(await readFile(this.#fileSystem, this.#directory, name), model)
     }
     const page = await this.#fileSystem.readDirectory(this.#directory, undefined, 1_000, superuser)
     assert.deepEqual(page.entries.map(({ name }) => name).sort(), this.#files.map(({ name }) => name).sort(),
       `${this.#label}: the names in its directory`)
   }
 
-  #same(found: Buffer, expected: Buffer, offsetBytes: number): void {
-    if (found.equals(expected)) return
-    const length = Math.min(found.length, expected.length)
-    let at = 0
-    while (at < length && found[at] === expected[at]) at++
-    assert.fail(`${this.#label}: ${this.doing}: ${String(found.length)} bytes instead of ${String(expected.length)}, `
-      + `differing from byte ${String(offsetBytes + at)}`)
+  #check(found: Buffer, model: ModelFile, offsetBytes = 0, lengthBytes = Infinity): void {
+    const complaint = model.complaint(found, offsetBytes, lengthBytes)
+    if (complaint !== undefined) assert.fail(`${this.#journey.doing}: ${complaint}`)
   }
 
   /** Bytes that tell where they come from, and cheaper than as many random ones. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Clock, Timer } from '../../src/seams/clock.ts'
 import { SimulatedNetwork } from './network.ts'
+import { Turns } from './process.ts'
 import { SeededRandom } from './random.ts'
 
 interface Event {
@@ -20,6 +21,7 @@ export class World {
   readonly clock: Clock
   readonly network: SimulatedNetwork
   readonly #events: Event[] = []
+  readonly #turns = new Map<string, Turns>()
   #nowMs = 0
   #nextNumber = 1
   /** Events run so far. */
@@ -33,16 +35,20 @@ export class World {
       wallNs: () => EPOCH_NS + BigInt(Math.round(this.#nowMs * 1_000)) * 1_000n,
       after: (delayMs, run) => this.#schedule(this.#nowMs + Math.max(0, delayMs), run),
     }
-    this.network = new SimulatedNetwork({ clock: this.clock, random: this.random.fork() })
+    this.network = new SimulatedNetwork({ clock: this.clock, random: this.random.fork(), turnsOf: host => this.turnsOf(host) })
   }
 
-  /** A clock for one process: once `dead`, its timers no longer run. */
-  clockOf(process: { dead: boolean }): Clock {
-    return {
-      nowMs: () => this.clock.nowMs(),
-      wallNs: () => this.clock.wallNs(),
-      after: (delayMs, run) => this.clock.after(delayMs, () => { if (!process.dead) run() }),
-    }
+  /** Of the one process of a host. */
+  turnsOf(host: string): Turns {
+    const turns = this.#turns.get(host) ?? new Turns(this.clock)
+    this.#turns.set(host, turns)
+    return turns
+  }
+
+  /** A clock for the process of a host: once `dead`, its timers no longer run, and while it is stopped they wait. */
+  clockOf(host: string, process: { dead: boolean }): Clock {
+    const turns = this.turnsOf(host)
+    return { ...turns.clock(), after: (delayMs, run) => this.clock.after(delayMs, () => { turns.take(() => { if (!process.dead) run() }) }) }
   }
 
   /** Runs event after event, each with all it wakes, until `done`; fails after `stepsMax`. */

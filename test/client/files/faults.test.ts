@@ -9,7 +9,7 @@ const both = { read: true, write: true }
 
 t.test('each handle that was open hears once of a write that was lost', async t => {
   const world = new World(1)
-  const cluster = new SimulatedCluster(world, { servers: 3, log: silentLog })
+  const cluster = new SimulatedCluster(world, { servers: 3, log: silentLog, onFault: () => {} })
   t.teardown(() => { cluster.remove() })
   const finish = <Value>(promise: Promise<Value>): Promise<Value> =>
     world.finish(promise, { stepsMax: 500_000, what: 'the test' })

@@ -24,7 +24,7 @@ interface Scene {
 /** Two clients of a cluster with three chunkservers. */
 async function scene(t: Test, seed: number): Promise<Scene> {
   const world = new World(seed)
-  const cluster = new SimulatedCluster(world, { servers: 3, log: silentLog })
+  const cluster = new SimulatedCluster(world, { servers: 3, log: silentLog, onFault: () => {} })
   t.teardown(() => { cluster.remove() })
   const finish = <Value>(promise: Promise<Value>): Promise<Value> =>
     world.finish(promise, { stepsMax: 500_000, what: 'the test' })

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import type { FileSystem } from '../../src/client/file-system.ts'
+import { superuser } from '../../src/protocol/attributes.ts'
+import type { InodeId } from '../../src/protocol/identifiers.ts'
+import { SESSION_MS, type SimulatedCluster } from './cluster.ts'
+import { readFile, type ClosedFiles } from './workload.ts'
+
+/**
+ * After the last fault, the time in which everything must be whole again, in ms: dead clients and servers noticed, leases run
+ * out, copies made.
+ */
+const HEALING_MS_MAX = SESSION_MS + 60_000
+const LOOK_EVERY_MS = 1_000
+/** Looks in a row that must find nothing amiss. */
+const QUIET_LOOKS = 3
+
+/** Resolves when nothing is left to repair, to collect or to forget. @throws AssertionError what still is, when time is over */
+export async function converged(cluster: SimulatedCluster): Promise<void> {
+  const { clock } = cluster.world
+  const deadlineMs = clock.nowMs() + HEALING_MS_MAX
+  for (let quiet = 0; quiet < QUIET_LOOKS;) {
+    await new Promise<void>(resolve => { clock.after(LOOK_EVERY_MS, resolve) })
+    const amiss = await whatIsAmiss(cluster)
+    quiet = amiss === undefined ? quiet + 1 : 0
+    assert(clock.nowMs() < deadlineMs, `long after the last fault: ${String(amiss)}`)
+  }
+}
+
+async function whatIsAmiss(cluster: SimulatedCluster): Promise<string | undefined> {
+  const [first] = cluster.clients
+  if (first === undefined) return undefined
+  const { admin, fileSystem } = first.client
+  const { chunks, inodes, sessions, underReplicated, missing, repairsRunning, garbage, remarks } = await admin.status()
+  const left = { underReplicated, missing, repairsRunning, garbage }
+  for (const [what, count] of Object.entries(left)) if (count > 0) return `${what} is ${String(count)}`
+  if (sessions !== cluster.clients.length) return `${String(sessions)} sessions of ${String(cluster.clients.length)} clients`
+  const onDisk = cluster.replicas()
+  // A chunk has no replica before its first write, and a writer may have died in front of it.
+  if (onDisk.size > chunks) return `${String(onDisk.size)} chunks on disks, ${String(chunks)} at the master`
+  for (const [chunk, replicas] of onDisk) {
+    if (replicas.size !== 3) return `chunk ${chunk} has replicas on ${[...replicas.keys()].join(', ')}`
+  }
+  // Nothing without a name is kept for clients that are gone.
+  const named = await inodesBelow(fileSystem, fileSystem.root)
+  if (inodes !== named.size) return `${String(inodes)} inodes, ${String(named.size)} of them with a name`
+  return remarks.length > 0 ? remarks.join('; ') : undefined
+}
+
+async function inodesBelow(fileSystem: FileSystem, directory: InodeId): Promise<Set<InodeId>> {
+  const { entries } = await fileSystem.readDirectory(directory, undefined, 1_000, superuser)
+  const found = new Set([directory, ...entries.map(({ attributes }) => attributes.inode)])
+  for (const { attributes: { type, inode } } of entries) {
+    if (type !== 'directory') continue
+    for (const below of await inodesBelow(fileSystem, inode)) found.add(below)
+  }
+  return found
+}
+
+/** All replicas of a chunk are the same. */
+export function checkReplicas(cluster: SimulatedCluster): void {
+  for (const [chunk, replicas] of cluster.replicas()) {
+    const [first, ...others] = [...replicas]
+    for (const [host, bytes] of others) {
+      assert(first !== undefined && bytes.equals(first[1]), `chunk ${chunk} differs between ${String(first?.[0])} and ${host}`)
+    }
+  }
+}
+
+/** What anybody closed is there, also when its writer is not. */
+export async function checkContents(fileSystem: FileSystem, closed: ClosedFiles): Promise<void> {
+  for (const { directory, name, model } of closed.values()) {
+    const complaint = model.complaint(await readFile(fileSystem, directory, name), 0, Infinity)
+    assert.equal(complaint, undefined, `${name}, which was closed`)
+  }
+}
