@@ -110,16 +110,19 @@ export const blows = {
       }
     },
   },
-  /** A disk takes no writes, and forgets those that it was asked to sync. */
+  /** A disk fails to sync, and forgets what it was to write; half of the time it takes no writes either. */
   fail: {
     losesBytes: true,
     losesSyncedBytes: true,
     victims: someMachine,
-    strike: async (cluster, [host]) => {
+    strike: async (cluster, [host], random) => {
       const machine = machineOf(cluster, host)
       const { disk } = machine
-      disk.writeFault = new DiskError('EIO', 'a disk that fails')
+      const fault = new DiskError('EIO', 'a disk that fails')
+      disk.syncFault = fault
+      if (random.chance(0.5)) disk.writeFault = fault
       return async () => {
+        disk.syncFault = undefined
         disk.writeFault = undefined
         if (!machine.running) await machine.start()
       }

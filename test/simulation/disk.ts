@@ -125,8 +125,10 @@ export class SimulatedDisk implements Disk {
   syncs = 0
   /** Makes the next calls fail, as a dying disk does. */
   fault: DiskError | undefined
-  /** Makes writes and syncs fail while reads go on, as a disk does that has run out of spare sectors. */
+  /** Makes writes fail while reads go on, as a file system does that was made read-only. */
   writeFault: DiskError | undefined
+  /** Makes syncs fail, as a disk does that has run out of spare sectors: what they were to write is forgotten. */
+  syncFault: DiskError | undefined
   /** How many times longer everything takes. */
   slowness = 1
 
@@ -235,7 +237,7 @@ export class SimulatedDisk implements Disk {
     this.call()
     const asked = this.#nameChanges.filter(change => change.folder === (folder === '.' ? '' : folder))
     await this.takeTime()
-    this.mayWrite()
+    if (this.syncFault !== undefined) throw this.syncFault
     this.#nameChanges = this.#nameChanges.filter(change => !asked.includes(change))
   }
 
@@ -363,9 +365,9 @@ class SimulatedFile implements DiskFile {
     const pages = [...this.#file.dirtyPages]
     await this.#disk.takeTime()
     this.#call()
-    if (this.#disk.writeFault !== undefined) {
+    if (this.#disk.syncFault !== undefined) {
       this.#file.forgetDirty(pages)
-      throw this.#disk.writeFault
+      throw this.#disk.syncFault
     }
     this.#file.persist(pages)
   }

@@ -46,7 +46,7 @@ export class FileJournal implements Journal {
       const segment = Buffer.allocUnsafe(file.sizeBytes())
       await file.read(segment, 0)
       const isLast = name === last.name
-      const { nextIndex, endBytes } = readSegment({ name, first, segment, isLast }, visit)
+      const { nextIndex, endBytes, lastBytes } = readSegment({ name, first, segment, isLast }, visit)
       expected = nextIndex
       if (!isLast) {
         file.close()
@@ -55,9 +55,11 @@ export class FileJournal implements Journal {
       if (nextIndex < from) {
         throw failed(`${name}: ends with entry ${String(nextIndex - 1)}, but the state has entry ${String(from - 1)}`)
       }
-      // What was read may be in the page cache only: it must be durable before anyone acts on it.
+      // What was read may be in the page cache only: it must be durable before anyone acts on it. The last record is
+      // written again, since one whose sync failed stays in the cache as if it were on the disk, and no sync writes it.
       if (endBytes === SEGMENT_HEADER_BYTES) file.writeNow(encodeSegmentHeader(first), 0)
       file.truncateNow(endBytes)
+      await file.write([segment.subarray(lastBytes, endBytes)], lastBytes)
       await file.sync()
       await disk.syncFolder(FOLDER)
       return new FileJournal(disk, { file, name, endBytes, nextIndex })
@@ -142,8 +144,9 @@ async function createSegment(disk: Disk, firstIndex: number): Promise<OpenSegmen
 
 function readSegment(
   { name, first, segment, isLast }: { name: string, first: number, segment: Buffer, isLast: boolean }, visit: Visit,
-): { nextIndex: number, endBytes: number } {
+): { nextIndex: number, endBytes: number, lastBytes: number } {
   let nextIndex = first
+  let lastBytes = SEGMENT_HEADER_BYTES
   let at = SEGMENT_HEADER_BYTES
   const hasHeader = isSegmentHeader(segment, first)
   for (; hasHeader && at < segment.length;) {
@@ -154,15 +157,16 @@ function readSegment(
     }
     visit(record.firstIndex, record.entries)
     nextIndex += record.entries.length
+    lastBytes = at
     at = record.end
   }
-  if (hasHeader && at === segment.length) return { nextIndex, endBytes: at }
+  if (hasHeader && at === segment.length) return { nextIndex, endBytes: at, lastBytes }
   if (!isLast) throw failed(`${name} at ${String(hasHeader ? at : 0)}: damaged, and a later segment follows`)
   const behind = findRecord(segment, hasHeader ? at : 0)
   if (behind !== undefined) {
     throw failed(`${name} at ${String(hasHeader ? at : 0)}: damaged, and a good record follows at ${String(behind)}`)
   }
-  return { nextIndex, endBytes: at }
+  return { nextIndex, endBytes: at, lastBytes }
 }
 
 function failed(message: string, cause?: unknown): DfsError {

@@ -36,6 +36,26 @@ t.test('entries come back in their order and as they were', async t => {
   t.match(entries[3], { word: 'two', time: 5n })
 })
 
+t.test('a record whose sync failed and that is read after all survives the next power cut', async t => {
+  // Longer than a page: the one at its end is written again with the next record.
+  const two = 'two'.repeat(10_000)
+  for (let seed = 1; seed <= 20; seed++) {
+    const disk = makeDisk(seed)
+    const { journal } = await read(disk)
+    await journal.append(['one'])
+    disk.syncFault = new DiskError('EIO', 'worn out')
+    await t.rejects(journal.append([two]), { code: 'journal-failed' })
+    disk.syncFault = undefined
+    // The process ends, and the next one finds the record in the page cache, which takes it for written.
+    disk.kill()
+    const again = await read(disk)
+    t.strictSame(again.entries, ['one', two])
+    await again.journal.append(['three'])
+    disk.powerCut()
+    t.strictSame((await read(disk)).entries, ['one', two, 'three'], `seed ${String(seed)}`)
+  }
+})
+
 t.test('a record torn at the end, at any byte, is the end; what follows is written over it', async t => {
   const whole = makeDisk()
   const [, , third = 0] = await threeRecords(whole)
