@@ -9,6 +9,7 @@ interface Flags {
   json: boolean
   only?: string
   quick: boolean
+  remount?: string
 }
 
 interface Figure {
@@ -25,11 +26,12 @@ const program = new Command('scripts/bench')
   .option('--json', 'for scripts', false)
   .option('--only <names>', `some of: ${measures.map(measure => measure.name).join(',')}`)
   .option('--quick', 'a sixteenth of the work: to see that it works, not how fast', false)
+  .option('--remount <command>', 'a shell command that unmounts and mounts again, run before everything cold')
   .addHelpText('after', `
-"Cold" drops the caches of the kernel (root only; otherwise figures say "warm"). What a file system's own process
-caches is forgotten by mounting again: then run with --only and one cold measurement at a time.`)
+"Cold" drops the caches of the kernel (root only; otherwise figures say "warm"). What a mount's own process has cached it
+forgets when it is mounted again: see --remount. What servers have cached themselves stays.`)
   .parse()
-const { json, only, quick } = program.opts<Flags>()
+const { json, only, quick, remount } = program.opts<Flags>()
 const chosen = choose(only)
 const target = resolve(program.args[0] ?? '')
 
@@ -46,6 +48,7 @@ const caches = { cold: true }
 function forget(): void {
   if (!caches.cold) return
   execFileSync('sync', ['-f', target])
+  if (remount !== undefined) execFileSync('sh', ['-c', remount], { stdio: ['ignore', 'ignore', 'pipe'] })
   try {
     writeFileSync('/proc/sys/vm/drop_caches', '3')
   } catch {
