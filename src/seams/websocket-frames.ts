@@ -3,6 +3,34 @@ import { payloadMemory, recycle } from './payloads.ts'
 /** What a WebSocket frame is for (RFC 6455, 5.2). */
 export const Opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
+const FIN = 0x80
+const MASKED = 0x80
+
+/**
+ * A message as bytes for the socket: one frame of its first part, which is short, and one of all others, which stay where
+ * they are. `ws` makes a frame and a system call of each part.
+ * @param masked as what a client sends must be: with zeros, which change nothing
+ */
+export function framesOf([front, ...rest]: readonly Uint8Array[], masked: boolean): Uint8Array[] {
+  const first = front ?? Buffer.alloc(0)
+  let restBytes = 0
+  for (const part of rest) restBytes += part.length
+  const frames = [frameHeader(Opcode.binary | (restBytes === 0 ? FIN : 0), first.length, masked), first]
+  if (restBytes > 0) frames.push(frameHeader(Opcode.continuation | FIN, restBytes, masked))
+  const together = Buffer.concat(frames)
+  return restBytes === 0 ? [together] : [together, ...rest]
+}
+
+function frameHeader(opcode: number, bytes: number, masked: boolean): Buffer {
+  const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8
+  const header = Buffer.alloc(2 + lengthBytes + (masked ? 4 : 0))
+  header.writeUInt8(opcode, 0)
+  header.writeUInt8((masked ? MASKED : 0) | (lengthBytes === 0 ? bytes : lengthBytes === 2 ? 126 : 127), 1)
+  if (lengthBytes === 2) header.writeUInt16BE(bytes, 2)
+  if (lengthBytes === 8) header.writeBigUInt64BE(BigInt(bytes), 2)
+  return header
+}
+
 export interface FrameSink {
   message(bytes: Buffer): void
   ping(bytes: Buffer): void

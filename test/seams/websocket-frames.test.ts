@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { payloadMemory, recycle, recycleAs, startsAtPage } from '../../src/seams/payloads.ts'
-import { FrameReader } from '../../src/seams/websocket-frames.ts'
+import { FrameReader, framesOf } from '../../src/seams/websocket-frames.ts'
 
 /** One message in as many frames as it has parts, after RFC 6455, 5.2. */
 function framed(parts: Buffer[], mask: Buffer | undefined): Buffer {
@@ -49,6 +49,20 @@ t.test('messages come out whole, however they were cut up and masked', async t =
       const got = read(Buffer.concat(buffers.map(parts => framed(parts, key))), cuts)
       t.strictSame(got.messages, buffers.map(parts => Buffer.concat(parts).toString('latin1')))
     }), { numRuns: 60 })
+})
+
+t.test('what we send is what we read: a short message in one piece, a payload where it was', async t => {
+  for (const lengths of [[0], [5], [125], [126], [70_000], [11, 4_096], [40, 100_000, 7], [40, 0]]) {
+    const parts = lengths.map((length, index) => Buffer.alloc(length, 65 + index))
+    for (const masked of [false, true]) {
+      const frames = framesOf(parts, masked)
+      t.equal(frames.length, Math.max(1, parts.slice(1).some(part => part.length > 0) ? parts.length : 1))
+      t.ok(frames.slice(1).every((frame, index) => frame === parts[index + 1]), 'payload is not copied')
+      const stream = Buffer.concat(frames)
+      t.equal((stream.readUInt8(1) & 0x80) !== 0, masked)
+      t.strictSame(read(stream, []).messages, [Buffer.concat(parts).toString('latin1')])
+    }
+  }
 })
 
 t.test('what follows the first fragment of a long message starts at a page of memory', async t => {
