@@ -33,7 +33,11 @@ export interface Located {
   shown: string
 }
 
-/** How a command was called wrongly; ends it with exit code 2. */
+/** Exit codes of what failed. What fsck finds has codes of its own, and errors those of fsck(8). */
+export const failureCodes = { usual: 1, fsck: 8 } as const
+export const usageCodes = { usual: 2, fsck: 16 } as const
+
+/** How a command was called wrongly; ends it with its usage code. */
 export class UsageError extends Error {}
 
 const NO_MASTER = 'not under a mounted dfs: name the master with --master HOST:PORT or in DFS_MASTER'
@@ -41,12 +45,15 @@ const NO_MASTER = 'not under a mounted dfs: name the master with --master HOST:P
 /** One run of one command: finds clusters by paths, prints, and remembers whether anything failed. */
 export class Context {
   readonly machine: Machine
-  exitCode: 0 | 1 = 0
+  exitCode = 0
+  readonly #failureCode: number
   readonly #master: string | undefined
   readonly #clients = new Map<string, Promise<Client>>()
 
-  constructor(machine: Machine, { master }: { master?: string | undefined }) {
+  /** @param failureCode what the exit code becomes when anything fails */
+  constructor(machine: Machine, { master }: { master?: string | undefined }, failureCode: number = failureCodes.usual) {
     this.machine = machine
+    this.#failureCode = failureCode
     this.#master = master
   }
 
@@ -78,8 +85,14 @@ export class Context {
     }
   }
 
+  /** What ends the whole command. */
+  fail(error: unknown): void {
+    this.exitCode = this.#failureCode
+    this.machine.stderr.write(`dfs: ${wordingOf(error)}\n`)
+  }
+
   complain(subject: string, error: unknown): void {
-    this.exitCode = 1
+    this.exitCode = this.#failureCode
     this.machine.stderr.write(`dfs: ${subject}: ${wordingOf(error)}\n`)
   }
 

@@ -1,23 +1,29 @@
-import { chunkserverApi } from '../protocol/chunkserver-api.ts'
+import { chunkserverAdminApi, chunkserverApi, type ScrubStatus } from '../protocol/chunkserver-api.ts'
 import type { ReplicaReport } from '../protocol/chunks.ts'
-import { chunkIndexAt, type ChunkId, type InodeId } from '../protocol/identifiers.ts'
+import { DfsError } from '../protocol/errors.ts'
+import { chunkIndexAt, type ChunkId, type ChunkVersion, type InodeId, type ServerId } from '../protocol/identifiers.ts'
 import { limits } from '../protocol/limits.ts'
 import type { LinkPool } from '../protocol/link-pool.ts'
 import { masterApi, type ClusterStatus, type FileInfo } from '../protocol/master-api.ts'
+import type { Clock } from '../seams/clock.ts'
 import type { MasterSession } from './master/session.ts'
 
-const { status, fileInfo } = masterApi.methods
+const { status, fileInfo, orphans } = masterApi.methods
 
 /** Reading and checking a whole chunk from a slow disk takes its time, in ms. */
 const VERIFY_MS = 30_000
 const INSPECT_MS = 5_000
+const REPLICAS_PAGE = 4_096
 
 /** What an operator asks of a cluster. */
 export class Admin {
   readonly #session: MasterSession
   readonly #pool: LinkPool
 
-  constructor(parts: { session: MasterSession, pool: LinkPool }) {
+  readonly clock: Clock
+
+  constructor(parts: { session: MasterSession, pool: LinkPool, clock: Clock }) {
+    this.clock = parts.clock
     this.#session = parts.session
     this.#pool = parts.pool
   }
@@ -28,15 +34,54 @@ export class Admin {
 
   /** A file with all its chunks and where their replicas are, as the master sees them. */
   async fileInfo(inode: InodeId): Promise<FileInfo> {
-    const ask = (first: number): Promise<FileInfo> => this.#session.ask(fileInfo,
-      { inode, first: chunkIndexAt(first, 1), count: limits.locatePageMax })
-    const info = await ask(0)
-    const chunks = [...info.chunks]
-    const end = Math.ceil(info.sizeBytes / info.chunkSizeBytes)
-    for (let first = limits.locatePageMax; first < end; first += limits.locatePageMax) {
-      chunks.push(...(await ask(first)).chunks)
+    let whole: FileInfo | undefined
+    for await (const page of this.fileInfoPages(inode)) whole = { ...page, chunks: [...whole?.chunks ?? [], ...page.chunks] }
+    if (whole === undefined) throw new DfsError('internal', 'a file has at least one page')
+    return whole
+  }
+
+  /** The same for one part of the file after the other. */
+  async * fileInfoPages(inode: InodeId): AsyncGenerator<FileInfo> {
+    for (let first = 0; ; first += limits.locatePageMax) {
+      const page = await this.fileInfoAt(inode, first, limits.locatePageMax)
+      yield page
+      if ((first + limits.locatePageMax) * page.chunkSizeBytes >= page.sizeBytes) return
     }
-    return { ...info, chunks }
+  }
+
+  /** A file with those of its chunks that have an index of `first` to `first + count - 1`. */
+  fileInfoAt(inode: InodeId, first: number, count: number): Promise<FileInfo> {
+    return this.#session.ask(fileInfo, { inode, first: chunkIndexAt(first, 1), count })
+  }
+
+  /** Which of these replicas on a server belong to no chunk. */
+  async orphans(server: ServerId, replicas: readonly { chunk: ChunkId, version: ChunkVersion }[]): Promise<ChunkId[]> {
+    return (await this.#session.ask(orphans, { server, replicas: [...replicas] })).orphans
+  }
+
+  /** All replicas on a server, as it sees them, page by page. */
+  async * replicasOn(address: string): AsyncGenerator<ReplicaReport[]> {
+    for (let after: ChunkId | undefined; ;) {
+      const link = await this.#pool.link(address, 'control')
+      const { reply } = await link.call(chunkserverAdminApi.methods.listReplicas,
+        { limit: REPLICAS_PAGE, ...(after === undefined ? {} : { after }) }, { deadlineMs: INSPECT_MS })
+      yield reply.replicas
+      after = reply.replicas.at(-1)?.chunk
+      if (reply.complete || after === undefined) return
+    }
+  }
+
+  /** How a server's scrubber gets on. */
+  async scrubStatus(address: string): Promise<ScrubStatus> {
+    const link = await this.#pool.link(address, 'control')
+    return (await link.call(chunkserverAdminApi.methods.scrubStatus, {}, { deadlineMs: INSPECT_MS })).reply
+  }
+
+  /** Has a server read and check all its replicas now. @param bytesPerS instead of its usual ceiling */
+  async startScrub(address: string, bytesPerS?: number): Promise<ScrubStatus> {
+    const link = await this.#pool.link(address, 'control')
+    return (await link.call(chunkserverAdminApi.methods.startScrub, bytesPerS === undefined ? {} : { bytesPerS },
+      { deadlineMs: INSPECT_MS })).reply
   }
 
   /** A replica as its own server sees it. @param verify reads it all and compares it with its checksums */

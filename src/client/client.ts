@@ -60,7 +60,7 @@ export class Client {
     })
     this.#files = new Files({ session, namespace: this.#namespace, data: this.#data })
     this.fileSystem = new Tree({ root: ROOT_INODE, cacheMs, namespace: this.#namespace, files: this.#files })
-    this.admin = new Admin({ session, pool: this.#pool })
+    this.admin = new Admin({ session, pool: this.#pool, clock })
   }
 
   /** Connects over real sockets. @throws DfsError 'unreachable', or what a master refuses with */

@@ -7,7 +7,7 @@ import { lease } from './chunks/lease.ts'
 import { locate } from './chunks/locate.ts'
 import { listTrash, trashed } from './namespace/list-trash.ts'
 import * as read from './namespace/read.ts'
-import { fileInfo, status, totals, type StatusParts } from './status.ts'
+import { fileInfo, orphans, status, totals, type StatusParts } from './status.ts'
 
 /** How long clients may go on with attributes and entries they have read, in ms. */
 const CACHE_MS = 1_000
@@ -108,6 +108,11 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     },
 
     status: () => ({ reply: status(parts) }),
-    fileInfo: request => ({ reply: fileInfo(parts, request) }),
+    fileInfo: async request => {
+      // Until then what is missing may only be late.
+      await chunks.settling.settled()
+      return { reply: fileInfo(parts, request) }
+    },
+    orphans: request => ({ reply: orphans(parts, request) }),
   }
 }

@@ -58,6 +58,7 @@ export class MasterCore {
   readonly #journal: Journal
   readonly #leader: Leader
   readonly #log: Log
+  readonly #clock: Clock
   readonly #checkpointBytes: number
   readonly #freedListeners: ((chunks: readonly ChunkId[]) => void)[] = []
   readonly #fatalListeners: ((error: Error) => void)[] = []
@@ -69,6 +70,7 @@ export class MasterCore {
   /** Why nothing can be changed any more. */
   #over: DfsError | undefined
   #abandoned = false
+  #checkpointMs: number | undefined
 
   private constructor(
     { clock, log, config, checkpointBytes }: CoreOptions,
@@ -77,6 +79,7 @@ export class MasterCore {
     this.#files = files
     this.#journal = journal
     this.#log = log
+    this.#clock = clock
     this.#checkpointBytes = checkpointBytes ?? CHECKPOINT_BYTES
     this.state = state
     this.#leader = new Leader({
@@ -158,6 +161,12 @@ export class MasterCore {
   /** Bytes of journal written since the last checkpoint began. */
   get journalBytes(): number {
     return this.#journal.bytesSinceRoll
+  }
+
+  /** The last checkpoint: entries up to `index` are in it. The age, in ms, of one that this process made. */
+  get checkpoint(): { index: number, ageMs?: number } {
+    const index = this.#files.checkpointIndex
+    return this.#checkpointMs === undefined ? { index } : { index, ageMs: Math.round(this.#clock.nowMs() - this.#checkpointMs) }
   }
 
   /** Finishes what is under way, refuses the rest, and leaves the state marked as cleanly stopped. */
@@ -286,6 +295,7 @@ export class MasterCore {
     try {
       await this.#files.checkpoint(index)
       await this.#journal.forgetBefore(index + 1)
+      this.#checkpointMs = this.#clock.nowMs()
       this.#log.info({ index }, 'a checkpoint is made')
     } catch (error) {
       // The journal still has everything: the next one will do.

@@ -32,9 +32,11 @@ export function status(parts: StatusParts): ClusterStatus {
       state: servers.stateOf(server) === 'live' && server.link === undefined ? 'stale' : servers.stateOf(server),
       totalBytes: server.totalBytes, freeBytes: server.freeBytes, diskFault: server.diskFault,
       replicas: locations.ofServer(server.id).size, heartbeatAgeMs: Math.max(0, Math.round(nowMs - server.lastHeardMs)),
+      load: server.load, corruptFound: server.corruptFound, diskFailures: server.diskFailures,
     })),
     inodes: core.state.inodeCount, chunks: core.state.chunkCount, underReplicated, missing,
-    repairsRunning: repair.running, repair: repair.status(), garbage: drops.count, journalBytes: core.journalBytes,
+    corrupt: locations.corruptCount, repairsRunning: repair.running, repair: repair.status(), garbage: drops.count,
+    journalBytes: core.journalBytes, checkpoint: core.checkpoint,
     sessions: core.state.sessionCount, replicas: config.replicas, placement: config.rackPolicy,
     trash: { files: core.state.trashFiles, bytes: core.state.trashBytes, keepMs: config.trashMs },
     remarks: remarks(parts, missing),
@@ -69,7 +71,8 @@ export function fileInfo(
     chunks: core.state.chunksOf(inode, first, count).map(({ index, chunk, version }) => {
       const primary = chunks.leases.of(chunk)?.primary
       return {
-        index, chunk, version, ...(primary === undefined ? {} : { primary }),
+        index, chunk, version, changing: chunks.locks.isHeld(chunk),
+        blank: chunks.locations.isBlank(chunk), ...(primary === undefined ? {} : { primary }),
         replicas: chunks.locations.of(chunk).flatMap(replica => {
           const server = chunks.servers.get(replica.server)
           if (server === undefined) return []
@@ -84,9 +87,19 @@ export function fileInfo(
   }
 }
 
-function shownState({ state, version }: Replica, current: number): 'good' | 'doubtful' | 'corrupt' | 'stale' {
-  if (version < current) return 'stale'
-  return state === 'expected' ? 'good' : state
+function shownState({ state, version }: Replica, current: number): Replica['state'] | 'stale' {
+  // What is damaged may not even know its version.
+  return state !== 'corrupt' && version < current ? 'stale' : state
+}
+
+/** Replicas of a server that belong to no chunk. Those that were given up lately are on their way out. */
+export function orphans(
+  { chunks: { table, drops } }: Pick<StatusParts, 'chunks'>, { server, replicas }: RequestOf<typeof masterApi.methods.orphans>,
+): ReplyOf<typeof masterApi.methods.orphans> {
+  return {
+    orphans: replicas.filter(({ chunk, version }) => table.chunk(chunk) === undefined && !drops.isDoomed(server, chunk, version))
+      .map(({ chunk }) => chunk),
+  }
 }
 
 /** What an operator should know, in sentences. */

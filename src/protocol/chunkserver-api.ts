@@ -41,7 +41,9 @@ const scrubStatus = z.object({
   /** Replicas that a writer had open when their turn came. */
   skipped: whole,
   errors: whole,
-  last: z.object({ startedMs: whole, endedMs: whole, checked: whole, checkedBytes: whole, errors: whole }).optional(),
+  last: z.object({
+    startedMs: whole, endedMs: whole, checked: whole, checkedBytes: whole, skipped: whole, errors: whole,
+  }).optional(),
 })
 export type ScrubStatus = z.infer<typeof scrubStatus>
 

@@ -92,7 +92,8 @@ export const SESSION_TIMEOUT_MS = 60_000
 const replicaInfo = serverAddress.extend({
   version: chunkVersion,
   lengthBytes: whole,
-  state: z.enum(['good', 'doubtful', 'corrupt', 'stale', 'silent']),
+  /** 'expected': a first lease runs, and the first write will make it. 'silent': its server does not answer. */
+  state: z.enum(['good', 'expected', 'doubtful', 'corrupt', 'stale', 'silent']),
 })
 
 const serverStatus = serverAddress.extend({
@@ -101,7 +102,12 @@ const serverStatus = serverAddress.extend({
   freeBytes: whole,
   replicas: whole,
   heartbeatAgeMs: whole,
+  /** Calls it was serving at its last heartbeat. */
+  load: whole,
   diskFault: z.string(),
+  /** Replicas it found corrupt, and calls that its disk failed, since its process began. */
+  corruptFound: whole,
+  diskFailures: whole,
 })
 
 const repairStatus = z.object({
@@ -194,7 +200,12 @@ export const masterApi = defineApi('master', {
     servers: z.array(serverStatus),
     inodes: whole, chunks: whole, underReplicated: whole, missing: whole, repairsRunning: whole, garbage: whole,
     repair: repairStatus,
-    journalBytes: whole, sessions: whole, replicas: whole, placement: z.string(),
+    /** Replicas that are known to be corrupt and still there. */
+    corrupt: whole,
+    journalBytes: whole,
+    /** The last one: journal entries up to `index` are in it. `ageMs` is missing where an earlier process made it. */
+    checkpoint: z.object({ index: whole, ageMs: whole.optional() }),
+    sessions: whole, replicas: whole, placement: z.string(),
     /** What is in the trash, and for how long removed files are kept there, in ms; 0: it is off. */
     trash: z.object({ files: whole, bytes: whole, keepMs: whole }),
     /** What an operator should know, in sentences. */
@@ -204,8 +215,16 @@ export const masterApi = defineApi('master', {
     type: fileType, sizeBytes: whole, chunkSizeBytes: whole,
     chunks: z.array(z.object({
       index: chunkIndex, chunk: chunkId, version: chunkVersion, primary: serverId.optional(), replicas: z.array(replicaInfo),
+      /** Its replicas are being changed at this moment: in a moment they look otherwise. */
+      changing: z.boolean(),
+      /** Nothing was ever written to it, so that it needs no replicas. */
+      blank: z.boolean(),
     })),
   })),
+  /** Which replicas on a server belong to no chunk, and are not about to be dropped either. */
+  orphans: method(82, z.object({
+    server: serverId, replicas: z.array(z.object({ chunk: chunkId, version: chunkVersion })).max(limits.reportPageMax),
+  }), z.object({ orphans: z.array(chunkId).max(limits.reportPageMax) })),
 })
 
 export type FileInfo = z.infer<typeof masterApi.methods.fileInfo.reply>

@@ -72,6 +72,33 @@ t.test('wrong usage exits with 2 and says what is wrong', async t => {
   t.match(await alone(['put', '--master', 'h:1', 'one']), { code: 2, stderr: /LOCAL and PATH/ })
 })
 
+t.test('fsck has the exit codes of its kind', async t => {
+  t.match(await alone(['fsck', '--nonsense']), { code: 16, stderr: /--nonsense/ })
+  t.match(await alone(['fsck', '/somewhere']), { code: 16, stderr: /--master HOST:PORT/ })
+  t.match(await alone(['fsck', '--master', 'h:1']), { code: 8, stderr: /no master answers/ })
+  t.match(await alone(['fsck', '--help']), { code: 0, stdout: /Exit code: 0 all is healthy/ })
+})
+
+t.test('fsck walks all files and says how they are, status --check agrees, scrub shows every server', async t => {
+  const dfs = await cluster(t)
+  const local = folder(t)
+  writeFileSync(path.join(local, 'f'), Buffer.alloc(CHUNK_BYTES + 10, 1))
+  t.match(await dfs('mkdir', '-p', '/a/b'), { code: 0 })
+  t.match(await dfs('put', path.join(local, 'f'), '/a/b/f'), { code: 0 })
+  const healthy = await dfs('fsck')
+  t.match(healthy, { code: 0, stdout: /chunks +2\nreplicas +6\n[^]*\nHEALTHY\n$/ })
+  t.match(await dfs('fsck', '--verify', '/a/b/f'), { code: 0, stdout: /^\nfiles +1 / })
+  const json: unknown = JSON.parse((await dfs('fsck', '--json')).stdout)
+  t.match(json, { health: 'healthy', findings: [], counts: { directories: 3, files: 1, chunks: 2, replicas: 6, orphans: 0 } })
+  t.match(await dfs('status', '--check'), { code: 0, stdout: /health +healthy/ })
+  t.match(await dfs('scrub', 'start', '--rate', '1GiB'), { code: 0, stdout: /running/ })
+  const { stdout } = await dfs('scrub', 'status', '--json')
+  const { servers } = JSON.parse(stdout) as { servers: { bytesPerS: number }[] }
+  t.equal(servers.length, 3)
+  t.match(await dfs('scrub', 'status', '--rate', '1'), { code: 2, stderr: /--rate/ })
+  t.match(await dfs('scrub', '/', 'dance'), { code: 2, stderr: /dance/ })
+})
+
 t.test('help and version exit with 0', async t => {
   t.match(await alone(['--help']), { code: 0, stdout: /Usage: dfs/, stderr: '' })
   t.match(await alone(['info', '--help']), { code: 0, stdout: /--master/ })

@@ -19,7 +19,9 @@ const progress = z.object({
   /** Asked for by an operator, and how fast at the most, in bytes per second. */
   ordered: z.object({ bytesPerS: whole.min(1) }).optional(),
   /** The last pass that came to its end. */
-  last: z.object({ startedMs: whole, endedMs: whole, checked: whole, checkedBytes: whole, errors: whole }).optional(),
+  last: z.object({
+    startedMs: whole, endedMs: whole, checked: whole, checkedBytes: whole, skipped: whole, errors: whole,
+  }).optional(),
 })
 
 /** How far a pass over all replicas has come, and how the last one went. */

@@ -130,7 +130,7 @@ export class Scrubber {
       if (this.#parts.clock.nowMs() - this.#notedMs >= NOTE_MS) this.#note()
     }
     const { startedMs = 0, checked, checkedBytes, skipped, errors } = mine
-    this.#progress = { ...noProgress, last: { startedMs, endedMs: this.#wallMs(), checked, checkedBytes, errors } }
+    this.#progress = { ...noProgress, last: { startedMs, endedMs: this.#wallMs(), checked, checkedBytes, skipped, errors } }
     this.#note()
     log.info({ checked, checkedBytes, skipped, errors }, 'all replicas have been scrubbed')
   }

@@ -27,6 +27,7 @@ export class Locations {
   readonly #accepted = new Map<ChunkId, ChunkVersion>()
   readonly #onChange: (chunk: ChunkId) => void
   #count = 0
+  #corruptCount = 0
 
   /** @param onChange hears of every chunk whose replicas changed */
   constructor(onChange: (chunk: ChunkId) => void) {
@@ -60,12 +61,19 @@ export class Locations {
     return this.#count
   }
 
+  /** Those of them that are known to be corrupt. */
+  get corruptCount(): number {
+    return this.#corruptCount
+  }
+
   set(chunk: ChunkId, { server, version, lengthBytes, state }: Replica): void {
     if (state !== 'expected') this.#blank.delete(chunk)
     const replicas = this.#replicas.get(chunk)
     const known = replicas?.find(replica => replica.server === server)
     this.#addBytes(server, lengthBytes - (known?.lengthBytes ?? 0))
+    if (state === 'corrupt') this.#corruptCount++
     if (known !== undefined) {
+      if (known.state === 'corrupt') this.#corruptCount--
       known.version = version
       known.lengthBytes = lengthBytes
       known.state = state
@@ -85,6 +93,7 @@ export class Locations {
     if (replicas === undefined || at < 0) return
     const [removed] = replicas.splice(at, 1)
     this.#addBytes(server, -(removed?.lengthBytes ?? 0))
+    if (removed?.state === 'corrupt') this.#corruptCount--
     if (replicas.length === 0) this.#replicas.delete(chunk)
     this.#ofServer.get(server)?.delete(chunk)
     this.#count--
@@ -103,6 +112,7 @@ export class Locations {
       this.#addBytes(server, -lengthBytes)
     }
     this.#count -= replicas.length
+    this.#corruptCount -= replicas.filter(({ state }) => state === 'corrupt').length
     return replicas
   }
 
