@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { catCommand } from './commands/cat.ts'
+import { chunkserverCommand } from './commands/chunkserver.ts'
 import { dfCommand } from './commands/df.ts'
 import { fsckCommand } from './commands/fsck.ts'
 import { getCommand } from './commands/get.ts'
@@ -58,7 +59,7 @@ function program(run: Runner, { stdout, stderr }: Machine): Command {
   const dfs = new Command('dfs').description(ABOUT).version(version)
   const commands = [
     lsCommand, statCommand, infoCommand, catCommand, getCommand, putCommand, mkdirCommand, mvCommand, rmCommand,
-    dfCommand, statusCommand, fsckCommand, scrubCommand, trashCommand,
+    dfCommand, statusCommand, fsckCommand, scrubCommand, trashCommand, chunkserverCommand,
   ]
   for (const make of commands) {
     dfs.addCommand(make(run))

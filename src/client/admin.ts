@@ -4,11 +4,11 @@ import { DfsError } from '../protocol/errors.ts'
 import { chunkIndexAt, type ChunkId, type ChunkVersion, type InodeId, type ServerId } from '../protocol/identifiers.ts'
 import { limits } from '../protocol/limits.ts'
 import type { LinkPool } from '../protocol/link-pool.ts'
-import { masterApi, type ClusterStatus, type FileInfo } from '../protocol/master-api.ts'
+import { masterApi, type ChunkserverList, type ClusterStatus, type FileInfo } from '../protocol/master-api.ts'
 import type { Clock } from '../seams/clock.ts'
 import type { MasterSession } from './master/session.ts'
 
-const { status, fileInfo, orphans } = masterApi.methods
+const { status, fileInfo, orphans, chunkservers, drain, forget } = masterApi.methods
 
 /** Reading and checking a whole chunk from a slow disk takes its time, in ms. */
 const VERIFY_MS = 30_000
@@ -30,6 +30,20 @@ export class Admin {
 
   status(): Promise<ClusterStatus> {
     return this.#session.ask(status, {})
+  }
+
+  chunkservers(): Promise<ChunkserverList> {
+    return this.#session.ask(chunkservers, {})
+  }
+
+  /** Moves everything off some servers, or (`cancel`) no longer. @returns warnings @throws DfsError 'invalid' */
+  async drain(servers: ServerId[], { cancel }: { cancel: boolean }): Promise<string[]> {
+    return (await this.#session.ask(drain, { servers, cancel })).warnings
+  }
+
+  /** @param force also where the server may have the only replica of something @throws DfsError 'invalid' */
+  async forget(server: ServerId, { force }: { force: boolean }): Promise<void> {
+    await this.#session.ask(forget, { server, force })
   }
 
   /** A file with all its chunks and where their replicas are, as the master sees them. */

@@ -42,6 +42,10 @@ const appliers: { readonly [Kind in EntryKind]: Apply<Kind> } = {
     state.raiseVersionBound(upTo)
     return {}
   },
+  setDraining: (state, { servers, draining }) => {
+    for (const server of servers) state.setDraining(server, draining)
+    return {}
+  },
   startSession: (state, _request, { newId }) => {
     const session = newId as SessionId
     state.addSession(session)

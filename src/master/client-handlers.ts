@@ -7,6 +7,7 @@ import { lease } from './chunks/lease.ts'
 import { locate } from './chunks/locate.ts'
 import { listTrash, trashed } from './namespace/list-trash.ts'
 import * as read from './namespace/read.ts'
+import { chunkservers, drain, forget } from './servers/retire.ts'
 import { fileInfo, orphans, status, totals, type StatusParts } from './status.ts'
 
 /** How long clients may go on with attributes and entries they have read, in ms. */
@@ -106,6 +107,10 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
       chunks.log.warn({ chunk, server, problem }, 'a client could not read a replica')
       return { reply: {} }
     },
+
+    chunkservers: () => ({ reply: chunkservers(parts) }),
+    drain: async request => ({ reply: await drain(parts, request) }),
+    forget: async request => ({ reply: await forget(parts, request) }),
 
     status: () => ({ reply: status(parts) }),
     fileInfo: async request => {

@@ -1,5 +1,5 @@
 import type { ReplyOf, RequestOf } from '../protocol/api.ts'
-import type { ChunkId, ChunkIndex, ChunkVersion, InodeId, SessionId } from '../protocol/identifiers.ts'
+import type { ChunkId, ChunkIndex, ChunkVersion, InodeId, ServerId, SessionId } from '../protocol/identifiers.ts'
 import type { masterMutations, Stamp } from '../protocol/master-api.ts'
 
 type ClientMutations = typeof masterMutations
@@ -16,6 +16,8 @@ interface InternalEntries {
   setChunkVersion: { request: { chunk: ChunkId, version: ChunkVersion }, reply: { applied: boolean } }
   /** Versions below `upTo` may be handed out without asking the journal again. */
   reserveVersions: { request: { upTo: ChunkVersion }, reply: Nothing }
+  /** Servers that are to lose all that they have, or no longer. */
+  setDraining: { request: { servers: ServerId[], draining: boolean }, reply: Nothing }
   startSession: { request: { host: string }, reply: { session: SessionId } }
   endSession: { request: { session: SessionId }, reply: Nothing }
   /** The first entry of all: makes the root directory. */

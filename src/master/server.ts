@@ -82,17 +82,18 @@ export class Master {
     this.#known = new KnownServers(seams.disk)
     const servers = new Servers({ clock, log, times: config })
     for (const server of this.#known.all()) servers.expect(server)
+    for (const server of core.state.draining()) servers.setLeaving(server, true)
     const table = coreTable(core)
     const locations = new Locations(chunk => { repair.look(chunk) })
     const leases = new Leases({ clock, leaseMs: config.leaseMs })
     const drops = new Drops({ servers, log })
     const settling = new Settling({ clock, servers, settleMs: config.settleMs, replicas: config.replicas })
     const chunks: ChunkParts = {
-      table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, clock, random, log, config,
+      table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, known: this.#known, clock, random, log, config,
     }
     const repair = new Repair(chunks)
     const reports = new Reports({ table, locations, leases, drops, log })
-    this.#parts = { core, chunks, repair, reports, cluster, version, startedMs: clock.nowMs() }
+    this.#parts = { core, chunks, known: this.#known, repair, reports, cluster, version, startedMs: clock.nowMs() }
     core.onFreed(freed => { this.#freed(freed) })
   }
 

@@ -8,10 +8,12 @@ import type { ChunkParts } from './chunks/parts.ts'
 import type { Repair } from './chunks/repair.ts'
 import type { Reports } from './chunks/reports.ts'
 import type { MasterCore } from './core.ts'
+import type { KnownServers } from './servers/known.ts'
 
 export interface StatusParts {
   readonly core: MasterCore
   readonly chunks: ChunkParts
+  readonly known: KnownServers
   readonly repair: Repair
   readonly reports: Reports
   readonly cluster: ClusterId
@@ -29,7 +31,7 @@ export function status(parts: StatusParts): ClusterStatus {
     cluster, version, uptimeMs: Math.round(nowMs - startedMs),
     servers: [...servers.all()].map(server => ({
       ...server.shown,
-      state: servers.stateOf(server) === 'live' && server.link === undefined ? 'stale' : servers.stateOf(server),
+      state: servers.shownStateOf(server),
       totalBytes: server.totalBytes, freeBytes: server.freeBytes, diskFault: server.diskFault,
       replicas: locations.ofServer(server.id).size, heartbeatAgeMs: Math.max(0, Math.round(nowMs - server.lastHeardMs)),
       load: server.load, corruptFound: server.corruptFound, diskFailures: server.diskFailures,

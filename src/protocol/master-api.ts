@@ -211,6 +211,23 @@ export const masterApi = defineApi('master', {
     /** What an operator should know, in sentences. */
     remarks: z.array(z.string()),
   })),
+  /** For retiring servers. */
+  chunkservers: method(90, nothing, z.object({
+    servers: z.array(serverStatus.extend({
+      /** Of its replicas, as last reported. */
+      replicaBytes: whole,
+      /** Copies that it takes part in. */
+      copies: whole,
+      draining: z.boolean(),
+      /** It has told of all its replicas, and none of them is left. */
+      empty: z.boolean(),
+    })),
+  })),
+  /** Moves everything off some servers, or (`cancel`) no longer. @throws 'invalid' those that stay cannot hold it */
+  drain: method(91, z.object({ servers: z.array(serverId).min(1).max(1_000), cancel: z.boolean() }),
+    z.object({ warnings: z.array(z.string()) })),
+  /** Forgets a server that never comes back. @throws 'invalid' it is connected, or may have the only replica of something */
+  forget: method(92, z.object({ server: serverId, force: z.boolean() }), nothing),
   fileInfo: method(81, z.object({ inode: inodeId, first: chunkIndex, count: whole.min(1).max(limits.locatePageMax) }), z.object({
     type: fileType, sizeBytes: whole, chunkSizeBytes: whole,
     chunks: z.array(z.object({
@@ -228,4 +245,5 @@ export const masterApi = defineApi('master', {
 })
 
 export type FileInfo = z.infer<typeof masterApi.methods.fileInfo.reply>
+export type ChunkserverList = z.infer<typeof masterApi.methods.chunkservers.reply>
 export type ClusterStatus = z.infer<typeof masterApi.methods.status.reply>

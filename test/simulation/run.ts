@@ -7,6 +7,7 @@ import { checkContents, checkReplicas, converged } from './ending.ts'
 import { SimulatedCluster, type ClientMachine } from './cluster.ts'
 import { faultKinds, Faults, type FaultKind } from './faults.ts'
 import { Journey } from './journey.ts'
+import { Operator } from './operator.ts'
 import { SharedLog } from './shared-log.ts'
 import { TreeWorkload } from './tree-workload.ts'
 import { Workload, type ClosedFiles } from './workload.ts'
@@ -75,6 +76,7 @@ class Run {
   readonly #options: Required<Omit<SimulationOptions, 'log' | 'servers'>>
   readonly #world: World
   readonly #faults: Faults
+  readonly #operator: Operator
   readonly #closed: ClosedFiles = new Map()
   readonly #files: Workload[] = []
   readonly #trees: TreeWorkload[] = []
@@ -90,6 +92,7 @@ class Run {
     this.cluster = new SimulatedCluster(this.#world, { servers, log, onFault: this.#trouble.reject })
     this.#faults = new Faults(this.cluster, this.#world.random.fork(),
       { kinds: faults, mode: overlapping ? 'overlapping' : 'one at a time' })
+    this.#operator = new Operator(this.cluster, { seed, isAllowed: !overlapping })
     this.#eventsMax = EVENTS_PER_STEP * steps * clients + 1_000_000
   }
 
@@ -102,11 +105,15 @@ class Run {
     // 1. Hurt.
     const hurting = this.#faults.run()
     hurting.catch(this.#trouble.reject)
+    const operating = this.#operator.run()
+    operating.catch(this.#trouble.reject)
     await this.#finish('working under faults', this.#work(steps))
     this.#faults.stop()
     await this.#finish('ending the last fault', hurting)
     // 2. Healed.
     world.network.heal()
+    this.#operator.stop()
+    await this.#finish('ending what the operator began', operating)
     await this.#finish('checking everything', this.#check())
     await this.#finish('coming to rest', converged(cluster))
     checkReplicas(cluster)
@@ -125,6 +132,7 @@ class Run {
       `seed ${String(seed)}, step ${String(step)}, event ${String(event)}, ${clock.nowMs().toFixed(0)} ms: ${String(error)}`,
       'clients were', ...this.#journeys.flatMap(({ latest }) => latest.map(each => `  ${each}`)),
       'faults were', ...this.#faults.done.slice(-30).map(each => `  ${each}`),
+      'the operator did', ...this.#operator.done.slice(-10).map(each => `  ${each}`),
       error instanceof Error ? error.stack ?? '' : '',
     ].join('\n'), { step, invariant })
   }

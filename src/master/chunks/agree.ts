@@ -132,11 +132,11 @@ function candidatesOf(
  * or all servers that ever were here are here and none of them has one. What a first lease before that one left on some
  * server is of an older version and does not count.
  */
-function isNeverWritten({ table, locations, settling }: ChunkParts, chunk: ChunkId): boolean {
+function isNeverWritten({ table, locations, settling, known }: ChunkParts, chunk: ChunkId): boolean {
   const record = table.chunk(chunk)
   if (record === undefined) return false
   const current = locations.of(chunk).filter(({ version }) => version >= record.version)
-  if (current.length === 0) return locations.isBlank(chunk) || settling.complete
+  if (current.length === 0) return locations.isBlank(chunk) || (settling.complete && known.isCompleteFor(chunk))
   return locations.isBlank(chunk) && current.every(({ state }) => state === 'expected')
 }
 

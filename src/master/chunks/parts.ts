@@ -2,6 +2,7 @@ import type { Clock } from '../../seams/clock.ts'
 import type { Log } from '../../seams/log.ts'
 import type { Random } from '../../seams/random.ts'
 import type { MasterConfig } from '../config.ts'
+import type { KnownServers } from '../servers/known.ts'
 import type { Servers } from '../servers/registry.ts'
 import type { Settling } from '../servers/settling.ts'
 import type { Drops } from './drops.ts'
@@ -19,6 +20,7 @@ export interface ChunkParts {
   readonly drops: Drops
   readonly servers: Servers
   readonly settling: Settling
+  readonly known: Pick<KnownServers, 'isCompleteFor'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

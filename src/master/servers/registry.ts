@@ -142,6 +142,12 @@ export class Servers {
     return server.avoidUntilMs > this.#clock.nowMs()
   }
 
+  /** What people are told: one without a connection is not live. */
+  shownStateOf(server: Server): ServerState {
+    const state = this.stateOf(server)
+    return state === 'live' && server.link === undefined ? 'stale' : state
+  }
+
   /** Whether it answers now, as far as we know. */
   isReachable(server: Server): boolean {
     return server.link !== undefined && this.stateOf(server) === 'live'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { DfsError } from '../../protocol/errors.ts'
 import {
-  type ChunkId, type ChunkIndex, type ChunkVersion, type InodeId, type SessionId,
+  type ChunkId, type ChunkIndex, type ChunkVersion, type InodeId, type ServerId, type SessionId,
 } from '../../protocol/identifiers.ts'
 import type { Stamp } from '../../protocol/master-api.ts'
 import type { LinkTarget, Name, XattrName } from '../../protocol/names.ts'
@@ -183,6 +183,12 @@ export class MasterState {
     return this.#remembered.get(session, sequence) ?? (this.#remembered.isOutdated(session, sequence) ? null : undefined)
   }
 
+  /** Servers that are to lose all that they have. */
+  draining(): ServerId[] {
+    return Array.from(this.#store.keys({ start: idKey(Table.draining, 0), end: tableKey((Table.draining + 1) as Table) }),
+      key => idIn(key) as ServerId)
+  }
+
   get appliedIndex(): number { return this.#counters.appliedIndex }
   get nextInode(): InodeId { return this.#counters.nextInode as InodeId }
   /** No chunk has had this id, nor a larger one. */
@@ -326,6 +332,13 @@ export class MasterState {
     this.#counters.chunkCount--
     this.#store.remove(idKey(Table.chunk, chunk))
     this.#store.remove(pairKey(Table.fileChunk, inode, index))
+  }
+
+  setDraining(server: ServerId, draining: boolean): void {
+    this.#change()
+    const key = idKey(Table.draining, server)
+    if (draining) this.#store.put(key, NOTHING)
+    else this.#store.remove(key)
   }
 
   addOrphan(inode: InodeId): void {

@@ -326,7 +326,7 @@ export class ChunkWorld {
     const drops = new Drops({ servers, log })
     const settling = new Settling({ clock, servers, settleMs: config.settleMs, replicas: config.replicas })
     const parts: ChunkParts = {
-      table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, clock, log, config,
+      table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, known, clock, log, config,
       random: this.world.random.fork(),
     }
     const repair = new Repair(parts)

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { pause } from '../../src/seams/clock.ts'
+import type { SimulatedCluster } from './cluster.ts'
+import { SeededRandom } from './random.ts'
+
+/** Share of the runs in which somebody operates the cluster. */
+const SHARE = 0.3
+/** How long the cluster has to empty a server once nobody hurts it any more, in ms. */
+const EMPTY_WITHIN_MS = 60_000
+
+/**
+ * Somebody who takes servers out of the cluster and back in while it is at work. One server of four can go: the others have
+ * to end with everything that it had.
+ */
+export class Operator {
+  readonly #cluster: SimulatedCluster
+  readonly #random: SeededRandom
+  readonly #stopping = new AbortController()
+  readonly #isAtWork: boolean
+  /** What was done, newest last. */
+  readonly done: string[] = []
+
+  /** @param seed its own chance, so that runs without an operator are what they are */
+  constructor(cluster: SimulatedCluster, { seed, isAllowed }: { seed: number, isAllowed: boolean }) {
+    this.#cluster = cluster
+    this.#random = new SeededRandom(seed)
+    this.#isAtWork = this.#random.chance(SHARE) && isAllowed && cluster.servers.length > 3
+  }
+
+  /** Goes on until `stop`; what it has begun by then comes to its end. */
+  async run(): Promise<void> {
+    const { clock } = this.#cluster.world
+    while (this.#isAtWork) {
+      await pause(clock, 500 + this.#random.below(6_000), this.#stopping.signal)
+      if (this.#stopping.signal.aborted) return
+      await this.#drain()
+    }
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  async #drain(): Promise<void> {
+    const { clients: [first], servers, world: { clock } } = this.#cluster
+    const machine = this.#random.pick(servers)
+    if (first === undefined || !machine.running) return
+    const { admin } = first.client
+    const { id } = machine.server
+    try {
+      await admin.drain([id], { cancel: false })
+    } catch (error) {
+      // With a server away the others cannot hold all.
+      this.#note(`draining ${machine.host} was refused: ${String(error)}`)
+      return
+    }
+    this.#note(`draining ${machine.host}`)
+    const cancelAtMs = clock.nowMs() + (this.#random.chance(0.3) ? this.#random.below(5_000) : Infinity)
+    let deadlineMs = Infinity
+    for (;;) {
+      // Faults end when the run does; from then on it must succeed.
+      if (this.#stopping.signal.aborted) deadlineMs = Math.min(deadlineMs, clock.nowMs() + EMPTY_WITHIN_MS)
+      const found = (await admin.chunkservers()).servers.find(({ server }) => server === id)
+      assert(found?.draining, `${machine.host} is still being drained, whatever happened to the master`)
+      if (found.empty && found.state === 'live') { this.#note(`${machine.host} is empty`); break }
+      if (clock.nowMs() > cancelAtMs) { this.#note(`${machine.host} stays`); break }
+      assert(clock.nowMs() < deadlineMs, `${machine.host} has ${String(found.replicas)} replicas and does not lose them`)
+      await pause(clock, 500)
+    }
+    await admin.drain([id], { cancel: true })
+  }
+
+  #note(what: string): void {
+    this.done.push(`${this.#cluster.world.clock.nowMs().toFixed(0)} ms: ${what}`)
+  }
+}
