@@ -135,11 +135,13 @@ function diskOf(disk: SimulatedDisk, life: Life): Disk {
 
 class MasterMachine extends Machine {
   readonly #lmdbRoot: string
+  readonly #trashMs: number
   #lives = 0
   #master: Master | undefined
 
-  constructor(world: World, listening: Listening) {
+  constructor(world: World, trashMs: number, listening: Listening) {
     super(world, 'master', listening)
+    this.#trashMs = trashMs
     this.#lmdbRoot = mkdtempSync(path.join(os.tmpdir(), 'dfs-simulation-'))
   }
 
@@ -160,7 +162,8 @@ class MasterMachine extends Machine {
       seams, lmdbPath, copying: 'at once', version: 'simulated', checkpointBytes: CHECKPOINT_BYTES,
       config: {
         ...defaultConfig, listen: MASTER_ADDRESS, chunkSizeBytes: CHUNK_BYTES, heartbeatMs: 500, staleMs: 2_000, deadMs: 5_000,
-        settleMs: 1_500, leaseMs: 10_000, repairMs: 200, minFreeFraction: 0, sessionMs: SESSION_MS, trashMs: 0,
+        settleMs: 1_500, leaseMs: 10_000, repairMs: 200, minFreeFraction: 0, sessionMs: SESSION_MS,
+        trashMs: this.#trashMs,
       },
     })
     // As the program does: it ends, and somebody starts it again.
@@ -220,10 +223,10 @@ export class SimulatedCluster {
   #welcome: (guest: ClientMachine) => void = () => {}
   readonly #listening: Listening
 
-  constructor(world: World, { servers, ...listening }: { servers: number } & Listening) {
+  constructor(world: World, { servers, trashMs = 0, ...listening }: { servers: number, trashMs?: number } & Listening) {
     this.world = world
     this.#listening = listening
-    this.master = new MasterMachine(world, listening)
+    this.master = new MasterMachine(world, trashMs, listening)
     this.servers = Array.from({ length: servers }, (_, index) => new ChunkserverMachine(world, index + 1, listening))
   }
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { DfsError } from '../../../protocol/errors.ts'
+import { DfsError, isError } from '../../../protocol/errors.ts'
 import type { InodeId } from '../../../protocol/identifiers.ts'
 import type { TrashedFile } from '../../../protocol/master-api.ts'
 import { UsageError, type Context, type Located } from '../../context.ts'
@@ -47,9 +47,19 @@ async function restore(
   if (to === undefined && !file.path.startsWith('/')) {
     throw new DfsError('name-too-long', `${given} was at a path too long to be kept: say where it goes with --to`)
   }
-  const path = to === undefined ? before : await insideOf(to, before)
+  const path = to === undefined ? before : await destination(to, before)
   await client.trash(caller).restore(file.inode, path, 0o777 & ~umask)
   await context.print(Buffer.concat([Buffer.from('restored '), path, Buffer.from('\n')]))
+}
+
+/** Where it goes: into a directory that is there, else to this very path, whose directories may be missing. */
+async function destination(to: Located, before: Buffer): Promise<Buffer> {
+  try {
+    return await insideOf(to, before)
+  } catch (error) {
+    if (isError(error, 'no-such-entry')) return to.path
+    throw error
+  }
 }
 
 async function latestOf({ machine }: Context, { client, path }: Located): Promise<TrashedFile> {
