@@ -9,6 +9,7 @@ import type { Repair } from './chunks/repair.ts'
 import type { Reports } from './chunks/reports.ts'
 import type { MasterCore } from './core.ts'
 import type { KnownServers } from './servers/known.ts'
+import { shownServer } from './servers/shown.ts'
 
 export interface StatusParts {
   readonly core: MasterCore
@@ -25,17 +26,10 @@ export interface StatusParts {
 export function status(parts: StatusParts): ClusterStatus {
   const { core, chunks, repair, cluster, version, startedMs } = parts
   const { clock, servers, drops, config, locations } = chunks
-  const nowMs = clock.nowMs()
   const { underReplicated, missing } = repair.counts()
   return {
-    cluster, version, uptimeMs: Math.round(nowMs - startedMs),
-    servers: [...servers.all()].map(server => ({
-      ...server.shown,
-      state: servers.shownStateOf(server),
-      totalBytes: server.totalBytes, freeBytes: server.freeBytes, diskFault: server.diskFault,
-      replicas: locations.ofServer(server.id).size, heartbeatAgeMs: Math.max(0, Math.round(nowMs - server.lastHeardMs)),
-      load: server.load, corruptFound: server.corruptFound, diskFailures: server.diskFailures,
-    })),
+    cluster, version, uptimeMs: Math.round(clock.nowMs() - startedMs),
+    servers: [...servers.all()].map(server => shownServer(chunks, server)),
     inodes: core.state.inodeCount, chunks: core.state.chunkCount, underReplicated, missing,
     corrupt: locations.corruptCount, repairsRunning: repair.running, repair: repair.status(), garbage: drops.count,
     journalBytes: core.journalBytes, checkpoint: core.checkpoint,

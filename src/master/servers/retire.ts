@@ -9,6 +9,7 @@ import type { Repair } from '../chunks/repair.ts'
 import type { MasterCore } from '../core.ts'
 import type { KnownServers } from './known.ts'
 import type { Server } from './server.ts'
+import { shownServer } from './shown.ts'
 
 export interface RetireParts {
   readonly core: MasterCore
@@ -19,15 +20,13 @@ export interface RetireParts {
 
 /** The servers as whoever retires them wants to see them. */
 export function chunkservers({ chunks }: Pick<RetireParts, 'chunks'>): ReplyOf<typeof masterApi.methods.chunkservers> {
-  const { servers, locations, clock } = chunks
+  const { servers, locations } = chunks
   return {
     servers: [...servers.all()].map(server => ({
-      ...server.shown, state: servers.shownStateOf(server), totalBytes: server.totalBytes, freeBytes: server.freeBytes,
-      replicas: locations.ofServer(server.id).size, replicaBytes: locations.bytesOf(server.id), copies: server.copies,
-      draining: servers.isLeaving(server.id), diskFault: server.diskFault,
+      ...shownServer(chunks, server),
+      replicaBytes: locations.bytesOf(server.id), copies: server.copies, draining: servers.isLeaving(server.id),
       // Before its report has come nobody knows what it has.
       empty: server.reported && locations.ofServer(server.id).size === 0,
-      heartbeatAgeMs: Math.max(0, Math.round(clock.nowMs() - server.lastHeardMs)),
     })),
   }
 }
