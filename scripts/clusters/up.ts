@@ -128,9 +128,8 @@ async function server(
       ? `127.0.0.1:${String(portBase === undefined ? await freePort(portsOf(state)) : portBase + number)}`
       : `${network.subnet}.${String(10 + number)}:${String(NAMESPACE_PORT)}`)
     const log = join(dir, 'logs', `${name}.log`)
-    const { process: identity, logStart } = startDaemon(
-      ...inNamespace(
-        network === undefined ? undefined : `${network.name}-${String(number)}`, bin(`dfs-${role}`), argsAt(address)), log)
+    const [command, args] = inNamespace(network, number, bin(`dfs-${role}`), argsAt(address))
+    const { process: identity, logStart } = startDaemon(command, args, log)
     const record = { role, name, address, data: join(dir, name), log, process: identity }
     note(dir, state, record)
     const port = Number(address.split(':')[1])
@@ -147,9 +146,10 @@ async function server(
   }
 }
 
-/** A program and its arguments, run in a network namespace of this machine. It keeps the process that nsenter begins as. */
-function inNamespace(name: string | undefined, command: string, args: string[]): [string, string[]] {
-  return name === undefined ? [command, args] : ['nsenter', [`--net=/run/netns/${name}`, command, ...args]]
+/** A program and its arguments, run in the network namespace of a server. It is the process that nsenter begins as. */
+function inNamespace(network: Namespaces | undefined, number: number, command: string, args: string[]): [string, string[]] {
+  if (network === undefined) return [command, args]
+  return ['nsenter', [`--net=/run/netns/${network.name}-${String(number)}`, command, ...args]]
 }
 
 const portsOf = (state: ClusterState): Set<number> =>

@@ -68,18 +68,28 @@ export class Cluster {
   readonly folder: string
   readonly mount: string
   readonly #options: readonly string[]
+  readonly #disks: Readonly<Record<string, string>>
   readonly #mounts: string[] = []
 
-  private constructor(folder: string, options: readonly string[]) {
+  private constructor(folder: string, options: readonly string[], disks: Readonly<Record<string, string>>) {
     this.folder = folder
     this.mount = path.join(folder, 'mnt')
     this.#options = options
+    this.#disks = disks
   }
 
-  static async up({ chunkservers = 3, options = [] }: { chunkservers?: number, options?: readonly string[] } = {}): Promise<Cluster> {
+  /** @param disks servers that get a disk of their own, in memory, and its size: { 'chunkserver-1': '64m' } */
+  static async up(
+    { chunkservers = 3, options = [], disks = {} }:
+    { chunkservers?: number, options?: readonly string[], disks?: Readonly<Record<string, string>> } = {},
+  ): Promise<Cluster> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'dfs-cluster-'))
-    const cluster = new Cluster(folder, ['--chunkservers', String(chunkservers), ...options])
+    const cluster = new Cluster(folder, ['--chunkservers', String(chunkservers), ...options], disks)
     try {
+      for (const [name, size] of Object.entries(disks)) {
+        await shell(`mkdir -p ${cluster.disk(name)}; truncate -s ${size} ${cluster.#image(name)}; mkfs.ext4 -q -m 0 ${cluster.#image(name)}`)
+        await cluster.#mountDisk(name)
+      }
       await cluster.start()
     } catch (error) {
       const logs = await run('bash', ['-c', `tail -n 20 ${folder}/data/logs/*`])
@@ -91,6 +101,33 @@ export class Cluster {
 
   get data(): string {
     return path.join(this.folder, 'data')
+  }
+
+  /** The folder of a server. */
+  disk(name: string): string {
+    return path.join(this.data, name)
+  }
+
+  /** A disk in memory: a test must not wait for the machine's own. */
+  #image(name: string): string {
+    return `/dev/shm/${path.basename(this.folder)}-${name}.img`
+  }
+
+  async #mountDisk(name: string): Promise<void> {
+    await must('mount', ['-o', 'loop', this.#image(name), this.disk(name)])
+  }
+
+  /** From now on each write to a disk of its own fails, as after a fault that made the kernel give the file system up. */
+  async breakDisk(name: string): Promise<void> {
+    await must('mount', ['-o', 'remount,abort', this.disk(name)])
+  }
+
+  /** The server is restarted on a disk that works again. */
+  async mendDisk(name: string): Promise<void> {
+    await this.kill(name)
+    await must('umount', [this.disk(name)])
+    await this.#mountDisk(name)
+    await this.start()
   }
 
   /** Starts whatever does not run. */
@@ -121,6 +158,11 @@ export class Cluster {
     await gone(pid)
   }
 
+  /** Sends a signal to a process that goes on living. */
+  async signal(name: string, signal: NodeJS.Signals): Promise<void> {
+    process.kill((await this.process(name)).pid, signal)
+  }
+
   /** Another mount of the cluster, in a process of its own. */
   async mountAgain(options: readonly string[] = []): Promise<string> {
     const at = path.join(this.folder, `mnt-${String(this.#mounts.push('') + 1)}`)
@@ -133,6 +175,10 @@ export class Cluster {
   async down(): Promise<void> {
     for (const at of this.#mounts) if (at !== '') await run('umount', ['-l', at])
     await run('scripts/cluster', ['down', '--dir', this.data])
+    for (const name of Object.keys(this.#disks)) {
+      await run('umount', ['-l', this.disk(name)])
+      rmSync(this.#image(name), { force: true })
+    }
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,6 +1,6 @@
 import type { Mutation, Source } from '../../protocol/chunks.ts'
 import type { CommitOutcome } from '../../protocol/chunkserver-api.ts'
-import { asDfsError, DfsError } from '../../protocol/errors.ts'
+import { asDfsError, DfsError, isError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, CommitId, ServerId } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
 import type { CheckedBytes } from '../pipeline/held.ts'
@@ -22,7 +22,8 @@ export interface CommitRequest {
 /**
  * On the primary: orders a mutation and has every replica apply it. The secondaries go on in
  * src/chunkserver/primary/apply.ts, this replica in src/chunkserver/store.
- * @throws DfsError 'lease-lost', 'push-unknown', 'chunk-full', 'invalid', 'bad-message': nothing was promised
+ * @throws DfsError 'lease-lost', 'push-unknown', 'chunk-full', 'invalid', 'bad-message', 'no-space' (all replicas' disks
+ *   are full): nothing was promised
  */
 export async function commit(parts: Parts, request: CommitRequest, payload: Buffer): Promise<CommitOutcome> {
   // 1. Only the holder of the lease, and only while nobody has failed under it.
@@ -67,6 +68,10 @@ async function everywhere(
   // 6. Acknowledged only when all have it. A member that has not makes the version useless: the master has to choose the
   //    members anew and make them alike.
   blame(parts, lease, applied)
+  // No choice of members could do better: waiting for room is up to the program that writes.
+  if (applied.length > lease.terms.peers.length && applied.every(({ error }) => isError(error, 'disk-full'))) {
+    throw new DfsError('no-space', `the disks of all servers of chunk ${request.chunk} are full`)
+  }
   if (applied.length > 0) return replicasFailed(lease)
   lease.joined()
   lease.checkMayAcknowledge(parts.clock.nowMs())

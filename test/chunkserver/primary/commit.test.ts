@@ -269,3 +269,15 @@ t.test('a disk that fails takes its own replica out, and the master hears of it'
   t.same(outcome, { outcome: 'replicas-failed', servers: [servers.member(2).shown.server] })
   await servers.until(() => servers.master.faultOf(servers.member(2).shown.server) !== '', 'the fault is reported')
 })
+
+t.test('when the disks of all replicas are full, the writer hears of it at once; with room again a new lease works', async t => {
+  const servers = await Servers.start(1)
+  await servers.grant(1, { v: 1, peers: all, create: true })
+  done(await servers.finish(servers.commit(1, 1, { kind: 'append' }, { data: Buffer.from('before') })))
+  const disks = all.map(number => servers.member(number).disk)
+  for (const disk of disks) disk.totalBytes = disk.usedBytes()
+  await t.rejects(servers.finish(servers.write(1, 1, 100_000, Buffer.from('lost'))), { code: 'no-space' })
+  for (const disk of disks) disk.totalBytes = 2 ** 40
+  t.match(await servers.finish(servers.commit(1, 1, { kind: 'append' }, { data: Buffer.from('late') })), { outcome: 'replicas-failed' })
+  t.equal((await servers.finish(servers.read(1, { offsetBytes: 0, lengthBytes: 6 }))).toString(), 'before')
+})

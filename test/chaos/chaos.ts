@@ -1,0 +1,173 @@
+/**
+ * npm run chaos -- --minutes N [--seed S]: random faults against a real cluster under work that verifies itself. The seed
+ * repeats the order of faults and victims, not the instants at which processes meet them.
+ */
+import { rmSync } from 'node:fs'
+import path from 'node:path'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { wholeArgument } from '../../src/cli/daemon.ts'
+import { Cluster, dropCaches, eventually, noMount, run } from '../cluster/harness.ts'
+import { Network, networking } from '../cluster/network.ts'
+import { drawFault, faultKinds, type Draw, type Fault, type FaultKind } from './faults.ts'
+import { MemoryWatch } from './memory.ts'
+import { everyday, overload, type Workload } from './workloads.ts'
+
+const CHUNKSERVERS = 4
+const MEMORY_EVERY_MS = 2_000
+/** How long a fault lasts, and the rest before the next one, in ms. */
+const FAULT_MS = { least: 1_000, most: 15_000 }
+const REST_MS = { least: 500, most: 8_000 }
+/** Errors that a program gets when its mount is killed. */
+const MOUNT_GONE = /ENOTCONN|ECONNABORTED|ENOENT|EIO|not connected|abort|exit code/i
+
+const kindsOf = (text: string): FaultKind[] => text === 'none' ? [] : text.split(',').map(word => {
+  const kind = faultKinds.find(each => each === word)
+  if (kind === undefined) throw new InvalidArgumentError(`none, or any of ${faultKinds.join(',')}`)
+  return kind
+})
+
+const options = new Command('npm run chaos --')
+  .description('Hurts a real cluster while programs use it, and checks everything they were promised. Exit code 1: a promise was broken.')
+  .requiredOption('--minutes <number>', 'how long', Number)
+  .option('--seed <number>', 'the order of faults', wholeArgument(0, 2 ** 32 - 1), Math.floor(Math.random() * 1_000_000))
+  .addOption(new Option('--load <kind>', 'everyday: writers with a ledger, fio, copies; overload: 16 writers, 16 readers, a storm of names')
+    .choices(['everyday', 'overload']).default('everyday'))
+  .option('--faults <kinds>', `none, or any of ${faultKinds.join(',')}`, kindsOf, [...faultKinds])
+  .option('--disk <size>', 'the disk in memory of each chunkserver', '512m')
+  .parse().opts<{ minutes: number, seed: number, load: 'everyday' | 'overload', faults: FaultKind[], disk: string }>()
+
+let state = options.seed
+const fraction = (): number => {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+  return state / 2 ** 32
+}
+const draw: Draw = from => {
+  const found = from[Math.floor(fraction() * from.length)]
+  if (found === undefined) throw new Error('nothing to draw from')
+  return found
+}
+const between = ({ least, most }: { least: number, most: number }): number => least + fraction() * (most - least)
+
+const startedMs = Date.now()
+const stopping = new AbortController()
+const say = (what: string): void => {
+  console.log(`${((Date.now() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${what}`)
+}
+const rest = (ms: number): Promise<void> => new Promise(resolve => {
+  const timer = setTimeout(resolve, ms)
+  stopping.signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    say(`${signal}: cleaning up`)
+    stopping.abort()
+  })
+}
+
+async function main(): Promise<number> {
+  if (noMount !== undefined) throw new Error(noMount)
+  const network = 'skip' in networking ? undefined : await Network.make(CHUNKSERVERS + 1)
+  if (network === undefined) say('no network namespaces here: servers are stopped where they should be cut off')
+  let cluster: Cluster | undefined
+  let work: Workload[] = []
+  try {
+    cluster = await Cluster.up({
+      chunkservers: CHUNKSERVERS,
+      options: ['--chunk-size', '4MiB', '--master-option=--dead-ms=40000', ...(network === undefined ? [] : [network.option])],
+      disks: Object.fromEntries(Array.from({ length: CHUNKSERVERS }, (_, index) => [`chunkserver-${String(index + 1)}`, options.disk])),
+    })
+    say(`seed ${String(options.seed)}, ${options.load}, in ${cluster.folder}`)
+    const memory = new MemoryWatch(cluster, MEMORY_EVERY_MS)
+    try {
+      work = options.load === 'overload' ? overload(cluster, options.seed) : everyday(cluster, options.seed)
+      const faults = await hurt(cluster, network, work)
+      return await judge(cluster, work, memory, faults)
+    } finally {
+      memory.stop()
+    }
+  } finally {
+    for (const { ledger, repeated } of work) {
+      repeated?.kill()
+      void ledger?.stop('SIGKILL')
+    }
+    await cluster?.down()
+    await network?.remove()
+    if (cluster !== undefined) {
+      for (let number = 0; number < 16; number++) rmSync(`/tmp/${path.basename(cluster.folder)}-${String(number)}`, { force: true })
+    }
+    say('cleaned up')
+  }
+}
+
+/** Breaks and mends, one fault or two at a time, until the time is over. @returns how many faults of each kind there were */
+async function hurt(cluster: Cluster, network: Network | undefined, work: readonly Workload[]): Promise<Map<string, number>> {
+  const endMs = Date.now() + options.minutes * 60_000
+  const counts = new Map<string, number>()
+  while (Date.now() < endMs && !stopping.signal.aborted) {
+    if (options.faults.length === 0) {
+      await rest(Math.min(10_000, endMs - Date.now()))
+      report(work)
+      continue
+    }
+    await rest(between(REST_MS))
+    const one = drawFault(draw(options.faults), { cluster, network, chunkservers: CHUNKSERVERS, draw })
+    const other = drawFault(draw(options.faults), { cluster, network, chunkservers: CHUNKSERVERS, draw })
+    const faults: Fault[] = fraction() < 0.3 && other.what !== one.what && other.kind !== one.kind ? [one, other] : [one]
+    for (const fault of faults) {
+      counts.set(fault.kind, (counts.get(fault.kind) ?? 0) + 1)
+      say(`${fault.kind} ${fault.what}`)
+      await fault.begin().catch((error: unknown) => { say(`  it could not be done: ${String(error)}`) })
+    }
+    await rest(between(FAULT_MS))
+    // A process that is stopped must go on before others that are started can find it.
+    for (const fault of faults.toSorted((a, b) => Number(b.kind === 'stop') - Number(a.kind === 'stop'))) {
+      await fault.end().catch((error: unknown) => { say(`  it could not be mended: ${String(error)}`) })
+      say(`mended: ${fault.kind} ${fault.what}`)
+    }
+    report(work)
+  }
+  return counts
+}
+
+function report(work: readonly Workload[]): void {
+  say('  ' + work.filter(({ name }) => !/-\d\d?$/.test(name) || name.startsWith('ledger')).map(({ name, ledger, repeated }) =>
+    ledger === undefined ? `${name}: ${String(repeated?.count)} rounds` : `${name}: ${String(ledger.writes)} writes, longest pause ${String(ledger.longestPauseMs)} ms`).join('; '))
+}
+
+/** Stops the work, waits until the cluster is whole again, and looks whether every promise was kept. */
+async function judge(
+  cluster: Cluster, work: readonly Workload[], memory: MemoryWatch, faults: ReadonlyMap<string, number>,
+): Promise<number> {
+  const wrong: string[] = []
+  await cluster.start()
+  await Promise.all(work.map(async ({ ledger, repeated }) => { await (ledger ?? repeated)?.stop() }))
+  if (stopping.signal.aborted) return 130
+  await eventually('all replicas are there again', async () => {
+    const { stdout } = await run('bin/dfs', ['status', cluster.mount, '--json'])
+    return /"underReplicated": 0,/.test(stdout) || undefined
+  }, 180_000).catch((error: unknown) => { wrong.push(String(error)) })
+  await dropCaches()
+  const mayFail = faults.has('mount')
+  for (const { name, ledger, repeated } of work) {
+    const told = ledger?.errors ?? repeated?.failures ?? []
+    const unexpected = mayFail ? told.filter(error => !MOUNT_GONE.test(error)) : told
+    if (unexpected.length > 0) wrong.push(`${name} was told of ${String(unexpected.length)} errors: ${[...new Set(unexpected)].slice(0, 3).join('; ')}`)
+    if (ledger === undefined) continue
+    const { ok, said } = await ledger.verdict()
+    say(`${name}: ${said}; longest pause ${String(ledger.longestPauseMs)} ms`)
+    if (!ok) wrong.push(`${name}: what was acknowledged is not there`)
+  }
+  say(`faults: ${[...faults].map(([kind, count]) => `${kind} ${String(count)}`).join(', ') || 'none'}`)
+  say(`rounds: ${work.flatMap(({ name, repeated }) => repeated === undefined ? [] : [`${name} ${String(repeated.count)}`]).join(', ')}`)
+  say(`most memory, in MB: ${[...memory.most].map(([name, mb]) => `${name} ${String(mb)}`).join(', ')}`)
+  for (const each of wrong) say(`WRONG: ${each}`)
+  say(wrong.length === 0 ? 'verdict: every promise was kept' : `verdict: ${String(wrong.length)} promises broken (npm run chaos -- --seed ${String(options.seed)})`)
+  return wrong.length === 0 ? 0 : 1
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  say(error instanceof Error ? error.message : String(error))
+  return 2
+})
+process.exit()
