@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeArgument } from '../../src/cli/daemon.ts'
-import { Cluster, dropCaches, eventually, noMount, run } from '../cluster/harness.ts'
+import { Cluster, dropCaches, noMount, whole } from '../cluster/harness.ts'
 import { Network, networking } from '../cluster/network.ts'
 import { drawFault, faultKinds, type Draw, type Fault, type FaultKind } from './faults.ts'
 import { MemoryWatch } from './memory.ts'
@@ -143,10 +143,7 @@ async function judge(
   await cluster.start()
   await Promise.all(work.map(async ({ ledger, repeated }) => { await (ledger ?? repeated)?.stop() }))
   if (stopping.signal.aborted) return 130
-  await eventually('all replicas are there again', async () => {
-    const { stdout } = await run('bin/dfs', ['status', cluster.mount, '--json'])
-    return /"underReplicated": 0,/.test(stdout) || undefined
-  }, 180_000).catch((error: unknown) => { wrong.push(String(error)) })
+  await whole(cluster, 180_000).catch((error: unknown) => { wrong.push(String(error)) })
   await dropCaches()
   const mayFail = faults.has('mount')
   for (const { name, ledger, repeated } of work) {

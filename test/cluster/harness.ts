@@ -212,6 +212,18 @@ export async function eventually<Value>(what: string, check: () => Promise<Value
   }
 }
 
+const wholeness = z.object({ underReplicated: z.number(), missing: z.number() })
+
+/** Waits until every chunk has all its replicas again. */
+export function whole(cluster: Cluster, timeoutMs = 60_000): Promise<true> {
+  return eventually('no chunk is short of replicas', async () => {
+    const { code, stdout } = await run('bin/dfs', ['status', cluster.mount, '--json'])
+    if (code !== 0) return undefined
+    const { underReplicated, missing } = wholeness.parse(JSON.parse(stdout))
+    return underReplicated + missing === 0 || undefined
+  }, timeoutMs)
+}
+
 /** A program running beside the test. */
 export function start(command: string, args: readonly string[]): { child: ChildProcess, ended: Promise<Ran> } {
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })

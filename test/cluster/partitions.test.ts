@@ -1,6 +1,6 @@
 import path from 'node:path'
 import t from 'tap'
-import { Cluster, dropCaches, eventually, must, run, shell } from './harness.ts'
+import { Cluster, dropCaches, must, run, shell, whole } from './harness.ts'
 import { Ledger } from './ledger.ts'
 import { Network, networking, type Host } from './network.ts'
 import { replicasOf } from './replicas.ts'
@@ -54,10 +54,7 @@ t.test('partitions, while a program writes', networking, async t => {
 
   t.test('and afterwards every replica is made anew and everything acknowledged is there', async t => {
     await writing.stop()
-    await eventually('nothing is under-replicated', async () => {
-      const { code, stdout } = await run('bin/dfs', ['status', mount, '--json'])
-      return code === 0 && /"underReplicated": 0,/.test(stdout) ? true : undefined
-    })
+    await whole(cluster)
     await dropCaches()
     t.match(await writing.check(), /"wrong":\[\]/)
   })
