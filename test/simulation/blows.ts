@@ -1,6 +1,7 @@
 import { DiskError } from '../../src/seams/disk.ts'
 import type { Machine, SimulatedCluster } from './cluster.ts'
 import type { SeededRandom } from './random.ts'
+import { found, rotOnce } from './rot.ts'
 
 /** Extra delay of a message on a slow way, in ms, up to this. */
 const LAG_MS_MAX = 800
@@ -135,6 +136,18 @@ export const blows = {
       const { disk } = machineOf(cluster, host)
       disk.slowness = 1 + random.below(DRAG_MAX)
       return async () => { disk.slowness = 1 }
+    },
+  },
+  /** One bit of one replica turns while all others are good; nothing else happens before somebody has found it. */
+  rot: {
+    losesBytes: true,
+    losesSyncedBytes: true,
+    victims: ({ servers }, random) => [random.pick(servers).host],
+    strike: async (cluster, [host], random) => {
+      const server = cluster.servers.find(each => each.host === host)
+      if (server === undefined) return undefined
+      const stem = await rotOnce(cluster, server.disk, random)
+      return stem === undefined ? undefined : () => found(cluster, server.server.address, server.disk, stem)
     },
   },
 } satisfies Record<string, Blow>

@@ -5,7 +5,7 @@ import { bytesOfText, type Name } from '../../src/protocol/names.ts'
 import { silentLog, type Log } from '../../src/seams/log.ts'
 import { checkContents, checkReplicas, converged } from './ending.ts'
 import { SimulatedCluster, type ClientMachine } from './cluster.ts'
-import { faultKinds, Faults, type FaultKind } from './faults.ts'
+import { Faults, usualFaults, type FaultKind } from './faults.ts'
 import { Journey } from './journey.ts'
 import { Operator } from './operator.ts'
 import { SharedLog } from './shared-log.ts'
@@ -86,7 +86,7 @@ class Run {
   /** Rejects when something goes wrong outside of what the clients wait for. */
   readonly #trouble = Promise.withResolvers<never>()
 
-  constructor({ seed, steps, clients = 2, servers = 4, faults = faultKinds, overlapping = false, log = silentLog }: SimulationOptions) {
+  constructor({ seed, steps, clients = 2, servers = 4, faults = usualFaults, overlapping = false, log = silentLog }: SimulationOptions) {
     this.#options = { seed, steps, clients, faults, overlapping }
     this.#world = new World(seed)
     this.cluster = new SimulatedCluster(this.#world, { servers, log, onFault: this.#trouble.reject })

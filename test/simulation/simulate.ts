@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { pino } from 'pino'
 import { wholeArgument } from '../../src/cli/daemon.ts'
 import { silentLog } from '../../src/seams/log.ts'
-import { faultKinds, type FaultKind } from './faults.ts'
+import { faultKinds, usualFaults, type FaultKind } from './faults.ts'
 import { simulate } from './run.ts'
 
 interface Options {
@@ -23,7 +23,7 @@ const { seed, steps, runs, faults, overlapping, verbose, clients } = program
   .option('--steps <count>', 'operations on files of each client', wholeArgument(1, 1_000_000), 100)
   .option('--clients <count>', 'clients', wholeArgument(1, 16), 2)
   .option('--runs <count>', 'how many seeds to run', wholeArgument(1, 1_000_000), 1)
-  .option('--faults <kinds>', `any of ${faultKinds.join(',')}, or none`, kindsOf, [...faultKinds])
+  .option('--faults <kinds>', `any of ${faultKinds.join(',')}, or none`, kindsOf, [...usualFaults])
   .option('--overlapping', 'hurt several machines at once, and check what is promised then', false)
   .option('--verbose', 'what the cluster logs', false)
   .parse().opts<Options>()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { faultKinds } from './faults.ts'
+import { usualFaults } from './faults.ts'
 import { simulate } from './run.ts'
 
 /** Seeds that failed once: what they found was mended, and stays so. */
@@ -31,7 +31,14 @@ for (const run of [...always, ...onceFailing, ...fresh]) {
   })
 }
 
+for (const seed of [11, 14]) {
+  t.test(`bits that turn on the disks are found, and never read (seed ${String(seed)})`, async t => {
+    const { faults } = await simulate({ seed, steps: 150, faults: ['rot', 'rot', 'kill', 'power', 'cut'] })
+    t.ok(faults.filter(fault => /rot .* is over/.test(fault)).length > 0, 'some did turn, and were found')
+  })
+}
+
 t.test('the same seed gives the same run', async t => {
-  const options = { seed: 7, steps: 30, faults: faultKinds }
+  const options = { seed: 7, steps: 30, faults: usualFaults }
   t.strictSame(await simulate(options), await simulate(options))
 })
