@@ -78,8 +78,8 @@ export const bounds = {
   /** Chunks tried when there is room for more copies; the others of a long queue come next time. */
   triedPerPassMax: 256,
   /** Files that one entry takes out of the trash for good, and such entries in one pass. */
-  trashBatchMax: 256,
-  trashBatchesPerPassMax: 16,
+  trashBatchMax: 128,
+  trashBatchesPerPassMax: 32,
   /** Rounds of fencing before a lease is refused. */
   grantRoundsMax: 5,
 } as const

@@ -36,7 +36,7 @@ export const limits = {
   trashPageMax: 1024,
   trashCursorBytesMax: 512,
   /** Files that one request takes out of the trash for good. */
-  purgeMax: 256,
+  purgeMax: 128,
   reportPageMax: 8192,
   /** Calls of one peer that may wait for an answer at the same time; one more is refused. */
   callsInFlightMax: 4096,

@@ -20,6 +20,11 @@ export class ModelFile {
     return this.#bytes.length
   }
 
+  /** Whether any byte is not zero. */
+  get hasBytes(): boolean {
+    return this.#bytes.some(byte => byte !== 0)
+  }
+
   /** How many contents it had since it was synced. */
   get unsyncedChanges(): number {
     return this.#past.length

@@ -22,6 +22,8 @@ export interface SimulationOptions {
   faults?: readonly FaultKind[]
   /** Several machines are hurt at once, and only what is promised then is checked. */
   overlapping?: boolean
+  /** How long removed files are kept; by default every fifth seed has a trash. */
+  trashMs?: number
   log?: Log
 }
 
@@ -29,8 +31,13 @@ export interface SimulationResult {
   events: number
   virtualMs: number
   steps: number
+  /** Files that came back from the trash. */
+  restored: number
   faults: string[]
 }
+
+/** Short enough that files are brought back both in time and too late. */
+const TRASH_MS = 8_000
 
 /** Events that a run may take for each step of a client, faults and all. */
 const EVENTS_PER_STEP = 20_000
@@ -86,10 +93,12 @@ class Run {
   /** Rejects when something goes wrong outside of what the clients wait for. */
   readonly #trouble = Promise.withResolvers<never>()
 
-  constructor({ seed, steps, clients = 2, servers = 4, faults = usualFaults, overlapping = false, log = silentLog }: SimulationOptions) {
-    this.#options = { seed, steps, clients, faults, overlapping }
+  constructor({ servers = 4, log = silentLog, ...options }: SimulationOptions) {
+    const { seed, steps, clients = 2, faults = usualFaults, overlapping = false } = options
+    const { trashMs = seed % 5 === 2 ? TRASH_MS : 0 } = options
+    this.#options = { seed, steps, clients, faults, overlapping, trashMs }
     this.#world = new World(seed)
-    this.cluster = new SimulatedCluster(this.#world, { servers, log, onFault: this.#trouble.reject })
+    this.cluster = new SimulatedCluster(this.#world, { servers, log, trashMs, onFault: this.#trouble.reject })
     this.#faults = new Faults(this.cluster, this.#world.random.fork(),
       { kinds: faults, mode: overlapping ? 'overlapping' : 'one at a time' })
     this.#operator = new Operator(this.cluster, { seed, isAllowed: !overlapping })
@@ -120,7 +129,8 @@ class Run {
     await this.#finish('checking everything again', this.#check())
     if (!overlapping) await this.#finish('checking the log', this.#sharedLog.check(this.#anyone.client.fileSystem))
     await this.#finish('stopping', cluster.stop())
-    return { events: world.steps, virtualMs: world.clock.nowMs(), faults: this.#faults.done, steps: this.#stepsDone }
+    const restored = this.#files.reduce((sum, workload) => sum + workload.restored, 0)
+    return { events: world.steps, virtualMs: world.clock.nowMs(), faults: this.#faults.done, steps: this.#stepsDone, restored }
   }
 
   failure(error: unknown): SimulationFailure {
@@ -180,10 +190,13 @@ class Run {
     await checkContents(this.#anyone.client.fileSystem, this.#closed)
   }
 
-  async #fileWorkload({ host, client: { fileSystem }, clock }: ClientMachine): Promise<Workload> {
+  async #fileWorkload({ host, client, clock }: ClientMachine): Promise<Workload> {
+    const { fileSystem } = client
+    const { trashMs, overlapping } = this.#options
     return new Workload({
       fileSystem, clock, random: this.#world.random.fork(), directory: await directoryOf(fileSystem, host), label: host,
-      closed: this.#closed, journey: this.#journey(host), forgets: this.#options.overlapping,
+      closed: this.#closed, journey: this.#journey(host), forgets: overlapping,
+      trash: trashMs === 0 ? undefined : { trash: client.trash(), keepMs: trashMs },
     })
   }
 

@@ -38,6 +38,12 @@ for (const seed of [11, 14]) {
   })
 }
 
+t.test('what is removed comes back from the trash as it was, whatever is broken', async t => {
+  const { restored, faults } = await simulate({ seed: 710_000, steps: 80, trashMs: 8_000 })
+  t.ok(restored > 0, 'a run in which nothing came back proves nothing')
+  t.ok(faults.length > 0)
+})
+
 t.test('the same seed gives the same run', async t => {
   const options = { seed: 7, steps: 30, faults: usualFaults }
   t.strictSame(await simulate(options), await simulate(options))

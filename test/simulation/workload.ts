@@ -3,6 +3,8 @@ import { superuser } from '../../src/protocol/attributes.ts'
 import type { InodeId } from '../../src/protocol/identifiers.ts'
 import type { Name } from '../../src/protocol/names.ts'
 import type { FileSystem, OpenFile } from '../../src/client/file-system.ts'
+import type { Trash } from '../../src/client/index.ts'
+import { isError } from '../../src/protocol/errors.ts'
 import { pause, type Clock } from '../../src/seams/clock.ts'
 import type { Journey } from './journey.ts'
 import { ModelFile } from './model.ts'
@@ -26,6 +28,13 @@ interface Held {
   handle: OpenFile | undefined
 }
 
+/** A file that was removed, and until when it is in the trash for certain; undefined where it may never have gone there. */
+interface Removed {
+  name: Name
+  model: ModelFile
+  sureUntilMs: number | undefined
+}
+
 /** What every client of a run knows of files that were closed: any of them may check any. */
 export type ClosedFiles = Map<string, { directory: InodeId, name: Name, model: ModelFile, revision: number }>
 
@@ -41,15 +50,19 @@ export class Workload {
   readonly #label: string
   readonly #closed: ClosedFiles
   readonly #files: Held[] = []
+  readonly #trash: { trash: Trash, keepMs: number } | undefined
+  readonly #removed: Removed[] = []
   #nextName = 1
   readonly #journey: Journey
   readonly #forgets: boolean
   operations = 0
+  /** Files that came back from the trash. */
+  restored = 0
 
-  /** @param parts.forgets what was not synced may be lost */
+  /** @param parts.forgets what was not synced may be lost @param parts.trash where removed files are kept for so long */
   constructor(parts: {
     fileSystem: FileSystem, clock: Clock, random: SeededRandom, directory: InodeId, label: string, closed: ClosedFiles
-    journey: Journey, forgets: boolean
+    journey: Journey, forgets: boolean, trash?: { trash: Trash, keepMs: number } | undefined
   }) {
     this.#fileSystem = parts.fileSystem
     this.#clock = parts.clock
@@ -59,6 +72,7 @@ export class Workload {
     this.#closed = parts.closed
     this.#journey = parts.journey
     this.#forgets = parts.forgets
+    this.#trash = parts.trash
   }
 
   async run(operations: number): Promise<void> {
@@ -74,6 +88,7 @@ export class Workload {
     const file = this.#files.length === 0 ? undefined : random.pick(this.#files)
     if (file === undefined || (this.#files.length < FILES_MAX && random.chance(0.15))) return this.#create()
     if (file.model.unsyncedChanges >= UNSYNCED_CHANGES_MAX) return this.#sync(file)
+    if (this.#removed.length > 0 && this.#files.length < FILES_MAX && random.chance(0.2)) return this.#restore()
     const dice = random.below(100)
     if (dice < 35) return this.#write(file)
     if (dice < 55) return this.#read(file)
@@ -194,12 +209,52 @@ export class Workload {
     else await this.#close(file)
     this.#journey.doing = `unlinking ${file.name}`
     this.#closed.delete(file.name)
+    const beganMs = Math.floor(this.#clock.nowMs())
     await this.#fileSystem.unlink(this.#directory, file.name, superuser)
     this.#files.splice(this.#files.indexOf(file), 1)
+    if (this.#trash !== undefined) {
+      // What is open may not have reached the servers yet, and what is all zeros may have no chunks.
+      const isKept = file.handle === undefined && file.model.hasBytes
+      this.#removed.push({
+        name: file.name, model: file.model, sureUntilMs: isKept ? beganMs + this.#trash.keepMs : undefined,
+      })
+    }
     if (file.handle === undefined) return
     this.#journey.doing = `reading ${file.name}, which was unlinked while open`
     this.#check(Buffer.concat(await file.handle.read(0, FILE_BYTES_MAX * 2)), file.model)
     await file.handle.close()
+  }
+
+  /** Brings a removed file back, if its time is not over: then it is as it was. */
+  async #restore(): Promise<void> {
+    const removed = this.#random.pick(this.#removed)
+    const { name, model, sureUntilMs } = removed
+    this.#removed.splice(this.#removed.indexOf(removed), 1)
+    this.#journey.doing = `restoring ${name}`
+    if (!await this.#isRestored(name)) {
+      assert(sureUntilMs === undefined || this.#clock.nowMs() >= sureUntilMs, `${name} is not in the trash, though it should be`)
+      return
+    }
+    this.restored++
+    const file: Held = { name, model, handle: undefined }
+    this.#files.push(file)
+    this.#check(await readFile(this.#fileSystem, this.#directory, name), model)
+    this.#closedNow(file)
+  }
+
+  async #isRestored(name: Name): Promise<boolean> {
+    const path = `/${this.#label}/${name}`
+    const trash = this.#trash?.trash
+    const found = await trash?.latest(path)
+    if (trash === undefined || found === undefined) return false
+    try {
+      await trash.restore(found.inode, path)
+      return true
+    } catch (error) {
+      // Its time was over between the two.
+      if (isError(error, 'no-such-entry')) return false
+      throw error
+    }
   }
 
   /** What anybody closed, everybody reads at once. */
