@@ -53,5 +53,6 @@ export function drawFault(
 }
 
 function stop(cluster: Cluster, name: string): Fault {
-  return { kind: 'stop', what: name, begin: () => cluster.signal(name, 'SIGSTOP'), end: () => cluster.signal(name, 'SIGCONT') }
+  const signal = async (which: NodeJS.Signals): Promise<void> => { cluster.signal(name, which) }
+  return { kind: 'stop', what: name, begin: () => signal('SIGSTOP'), end: () => signal('SIGCONT') }
 }

@@ -7,11 +7,11 @@ export class MemoryWatch {
   readonly #timer: NodeJS.Timeout
 
   constructor(cluster: Cluster, everyMs: number) {
-    this.#timer = setInterval(() => { void this.#look(cluster) }, everyMs)
+    this.#timer = setInterval(() => { this.#look(cluster) }, everyMs)
   }
 
-  async #look(cluster: Cluster): Promise<void> {
-    for (const { name, pid } of await cluster.processes().catch(() => [])) {
+  #look(cluster: Cluster): void {
+    for (const { name, pid } of cluster.processes()) {
       if (pid === null) continue
       try {
         const [, resident = '0'] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8')) ?? []

@@ -27,8 +27,8 @@ t.test('daemons that cannot start say why', async t => {
     rmSync(folder, { recursive: true, force: true })
     await Promise.all([cluster.down(), other.down()])
   })
-  const master = await cluster.process('master')
-  const server = await cluster.process('chunkserver-1')
+  const master = cluster.process('master')
+  const server = cluster.process('chunkserver-1')
   const refused = async (what: string, command: string, args: string[], said: RegExp): Promise<void> => {
     const { code, stderr } = await run(`bin/${command}`, args, { timeoutMs: 60_000 })
     t.not(code, 0, `${what}: exits with an error`)
@@ -40,7 +40,7 @@ t.test('daemons that cannot start say why', async t => {
     ['--data', server.data, '--master', master.address], /another|already|in use/i)
   await cluster.kill('chunkserver-1', 'SIGTERM')
   await refused('folder of another cluster', 'dfs-chunkserver',
-    ['--data', server.data, '--master', await other.master()], /cluster/)
+    ['--data', server.data, '--master', other.master()], /cluster/)
   writeFileSync(`${folder}/file`, '')
   await refused('data folder is a file', 'dfs-master', ['--data', `${folder}/file`], /file/)
 
@@ -69,7 +69,7 @@ t.test('the dfs command works on files, with a mount or without', mounting, asyn
     rmSync(folder, { recursive: true, force: true })
     await cluster.down()
   })
-  const at = ['--master', await cluster.master()]
+  const at = ['--master', cluster.master()]
   await must('bin/dfs', ['mkdir', ...at, '/dir'])
   await must('bin/dfs', ['put', ...at, '-r', 'src/protocol', '/dir'])
   t.match(await must('bin/dfs', ['ls', ...at, '/dir/protocol']), 'wire.ts')

@@ -76,7 +76,7 @@ t.test('kill -9 loses nothing that was synced or closed', mounting, async t => {
     fsyncSync(open)
     const writing = recorder(folder)
     await writing.until(30)
-    const running = (await cluster.processes()).flatMap(({ pid }) => pid ?? [])
+    const running = cluster.processes().flatMap(({ pid }) => pid ?? [])
     t.equal(running.length, 5, 'there were five to kill')
     for (const pid of running) process.kill(pid, 'SIGKILL')
     const acknowledged = await writing.stop()

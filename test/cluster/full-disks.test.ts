@@ -15,7 +15,7 @@ t.test('disks that are full, or take no writes', mounting, async t => {
   t.teardown(() => cluster.down())
   const { mount, folder } = cluster
   const server = async (name: string): Promise<z.infer<typeof status>['servers'][number]> => {
-    const { address } = await cluster.process(name)
+    const { address } = cluster.process(name)
     const found = status.parse(JSON.parse(await must('bin/dfs', ['status', mount, '--json']))).servers.find(each => each.address === address)
     if (found === undefined) throw new Error(`${name} is not in the status`)
     return found

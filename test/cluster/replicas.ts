@@ -12,7 +12,7 @@ export async function replicasOf(cluster: Cluster, path: string, part: 'primary'
   if (chunk === undefined) throw new Error(`${path} has no chunk`)
   const { primary, replicas } = chunk
   const found = part === 'nearest' ? replicas[0] : replicas.find(({ server }) => (server === primary) === (part === 'primary'))
-  const name = (await cluster.processes()).find(({ address }) => address === found?.address)?.name
+  const name = cluster.processes().find(({ address }) => address === found?.address)?.name
   if (name === undefined) throw new Error(`${path} has no ${part}: ${printed}`)
   return name
 }

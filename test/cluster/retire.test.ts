@@ -13,13 +13,13 @@ t.test('a chunkserver is drained, stopped and forgotten while files are written'
   ] })
   t.teardown(() => cluster.down())
   const { mount } = cluster
-  const master = await cluster.master()
+  const master = cluster.master()
   const dfs = (...args: string[]): Promise<string> => must('bin/dfs', [...args, '--master', master])
   const servers = async () => list.parse(JSON.parse(await dfs('chunkserver', 'ls', '--json'))).servers
 
   await shell(`cd ${mount} && for n in $(seq 8); do head -c 700000 /dev/urandom > before-$n; done; sync; md5sum before-* > /tmp/$$.sums
     mv /tmp/$$.sums sums`)
-  const victim = await cluster.process('chunkserver-2')
+  const victim = cluster.process('chunkserver-2')
   const holding = (await servers()).find(({ address }) => address === victim.address)
   t.ok((holding?.replicas ?? 0) > 0, 'it has something to lose')
   const refused = await run('bin/dfs', ['chunkserver', 'forget', victim.address, '--force', '--master', master])

@@ -6,7 +6,7 @@ import { Cluster, eventually, mounting, must, run, shell } from './harness.ts'
 
 /** Replicas that lie in the folders of the chunkservers. */
 async function replicas(cluster: Cluster): Promise<number> {
-  const servers = (await cluster.processes()).filter(({ role }) => role === 'chunkserver')
+  const servers = cluster.processes().filter(({ role }) => role === 'chunkserver')
   return servers.flatMap(({ data }) => readdirSync(data, { recursive: true, encoding: 'utf8' }))
     .filter(name => name.endsWith('.data')).length
 }
