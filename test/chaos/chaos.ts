@@ -139,10 +139,10 @@ function report(work: readonly Workload[]): void {
 async function judge(
   cluster: Cluster, work: readonly Workload[], memory: MemoryWatch, faults: ReadonlyMap<string, number>,
 ): Promise<number> {
+  if (stopping.signal.aborted) return 130
   const wrong: string[] = []
   await cluster.start()
   await Promise.all(work.map(async ({ ledger, repeated }) => { await (ledger ?? repeated)?.stop() }))
-  if (stopping.signal.aborted) return 130
   await whole(cluster, 180_000).catch((error: unknown) => { wrong.push(String(error)) })
   await dropCaches()
   const mayFail = faults.has('mount')
