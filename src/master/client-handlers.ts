@@ -1,11 +1,12 @@
 import type { Handlers } from '../protocol/api.ts'
 import type { Attributes } from '../protocol/attributes.ts'
 import { DfsError } from '../protocol/errors.ts'
-import type { InodeId, SessionId } from '../protocol/identifiers.ts'
+import type { ChunkIndex, InodeId, SessionId } from '../protocol/identifiers.ts'
 import type { masterApi } from '../protocol/master-api.ts'
 import { lease } from './chunks/lease.ts'
 import { locate } from './chunks/locate.ts'
 import { listTrash, trashed } from './namespace/list-trash.ts'
+import { offer } from './chunks/offer.ts'
 import * as read from './namespace/read.ts'
 import { chunkservers, drain, forget } from './servers/retire.ts'
 import { fileInfo, orphans, status, totals, type StatusParts } from './status.ts'
@@ -17,6 +18,7 @@ const CACHE_MS = 1_000
 export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.methods, undefined> {
   const { core, chunks } = parts
   const { state, sessions } = core
+  const newSince = state.nextChunk
   const hostOf = (session: SessionId): string | undefined => sessions.hostOf(session) || undefined
   const file = (inode: InodeId): void => {
     if (state.fileOf(inode) === undefined) throw new DfsError('stale-handle', `there is no file ${inode}`)
@@ -48,7 +50,12 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     setXattr: async request => ({ reply: await core.submit('setXattr', request) }),
     removeXattr: async request => ({ reply: await core.submit('removeXattr', request) }),
     settle: async request => ({ reply: await core.submit('settle', request) }),
-    create: async request => ({ reply: { ...await core.submit('create', request), ...touched(request.parent) } }),
+    create: async request => {
+      const made = await core.submit('create', request)
+      const first = state.isUnwritten(made.inode) ? state.chunkAt(made.inode, 0 as ChunkIndex) : undefined
+      const lease = first && offer(chunks, first, { near: hostOf(request.stamp.session), newSince })
+      return { reply: { ...made, ...touched(request.parent), ...(lease === undefined ? {} : { lease }) } }
+    },
     dropChunks: async request => ({ reply: await core.submit('dropChunks', request) }),
     restore: async request => ({ reply: await core.submit('restore', request) }),
     purge: async request => ({ reply: await core.submit('purge', request) }),
@@ -97,7 +104,9 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
       sessions.keepAlive(request.stamp.session)
       for (const suspect of request.suspects) chunks.servers.doubt(chunks.servers.get(suspect))
       const [found] = state.chunksOf(request.inode, request.index, 1)
-      return { reply: await lease(chunks, request, found?.chunk, hostOf(request.stamp.session)) }
+      // One that was made with the file goes with its last handle, unless it is journalled that it is wanted.
+      const sure = request.index === 0 && state.isUnwritten(request.inode) ? undefined : found?.chunk
+      return { reply: await lease(chunks, request, sure, hostOf(request.stamp.session)) }
     },
     reportReplica: ({ chunk, server, problem }) => {
       const found = chunks.servers.get(server)

@@ -71,6 +71,7 @@ export class MasterCore {
   #over: DfsError | undefined
   #abandoned = false
   #checkpointMs: number | undefined
+  #mayPlace: () => boolean = () => false
 
   private constructor(
     { clock, log, config, checkpointBytes }: CoreOptions,
@@ -134,7 +135,7 @@ export class MasterCore {
    * @throws DfsError what the mutation was refused with; 'session-expired', 'journal-failed', 'shutting-down'
    */
   async submit<Kind extends EntryKind>(kind: Kind, request: EntryRequest<Kind>): Promise<EntryReply<Kind>> {
-    if (kind === 'allocateChunk') await this.#leader.versionsReady()
+    if (kind === 'allocateChunk' || kind === 'create') await this.#leader.versionsReady()
     if (this.#over !== undefined) throw this.#over
     const stamp = stampOf({ kind, request })
     const outcome = await (stamp === undefined ? this.#once(kind, request) : this.#stamped(kind, request, stamp))
@@ -146,6 +147,11 @@ export class MasterCore {
   async takeVersion(): Promise<ChunkVersion> {
     await this.#leader.versionsReady()
     return this.#leader.nextVersion()
+  }
+
+  /** @param mayPlace whether there are servers for new chunks: then files that are created to be written get their first one */
+  makeChunksWhile(mayPlace: () => boolean): void {
+    this.#mayPlace = mayPlace
   }
 
   /** Called, after their removal is durable, with chunks that are no longer part of any file. */
@@ -212,7 +218,8 @@ export class MasterCore {
   }
 
   #once<Kind extends EntryKind>(kind: Kind, request: EntryRequest<Kind>): Promise<Outcome> | Outcome {
-    const entry: Entry<Kind> = { kind, request, decided: this.#leader.decide(kind) }
+    const withChunk = kind === 'create' && (request as EntryRequest<'create'>).write && this.#mayPlace()
+    const entry: Entry<Kind> = { kind, request, decided: this.#leader.decide(kind, { withChunk }) }
     // With nothing on its way, what would be refused now can be refused without asking the journal.
     if (this.#queue.length === 0 && this.#working === undefined) {
       const refusal = this.state.wouldRefuse(() => { run(this.state, entry, noEffects()) })

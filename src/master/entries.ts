@@ -24,7 +24,10 @@ interface InternalEntries {
   makeRoot: { request: Nothing, reply: Nothing }
   /** Removes the chunks that cuts have hidden, a bounded number at a time. */
   trim: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
-  /** Removes files that have neither names nor holders, a bounded number of chunks at a time. */
+  /**
+   * Removes what nobody holds: files without names, a bounded number of chunks at a time, and of others the chunk that was
+   * made with them and that nobody has written to.
+   */
   collect: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
   /** Takes files out of the trash whose time has come, at most so many. */
   expireTrash: { request: { limit: number }, reply: Nothing }
@@ -37,8 +40,9 @@ export type EntryRequest<Kind extends EntryKind> =
   Kind extends ClientKind ? RequestOf<ClientMutations[Kind]>
     : Kind extends keyof InternalEntries ? InternalEntries[Kind]['request'] : never
 
-/** Clients are also told of what an entry touched, as it is then: that is no part of its outcome. */
-type OutcomeOf<Reply> = Exclude<keyof Reply, 'touched'> extends never ? Nothing : Omit<Reply, 'touched'>
+/** Clients are also told of what an entry touched, and of a lease, as they are then: those are no part of its outcome. */
+type OutcomeOf<Reply> = Exclude<keyof Reply, Later> extends never ? Nothing : Omit<Reply, Later>
+type Later = 'touched' | 'lease'
 
 export type EntryReply<Kind extends EntryKind> =
   Kind extends ClientKind ? OutcomeOf<ReplyOf<ClientMutations[Kind]>>
@@ -52,6 +56,8 @@ export interface Decided {
   readonly newId: number
   /** The version of a new chunk. */
   readonly version: number
+  /** The chunk that is made with a new file; 0 for none. */
+  readonly newChunk: number
   /** Chunk size of a new file. */
   readonly chunkSizeBytes: number
   /** How long a file that this removes stays in the trash, in ms; 0: it does not go there. */

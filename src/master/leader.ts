@@ -36,11 +36,13 @@ export class Leader {
     this.#nextVersion = state.versionBound
   }
 
-  decide(kind: EntryKind): Decided {
+  /** @param withChunk a new file gets its first chunk with it */
+  decide(kind: EntryKind, { withChunk }: { withChunk: boolean }): Decided {
     return {
       atNs: this.#clock.wallNs(),
       newId: this.#newId(kind),
-      version: kind === 'allocateChunk' ? this.nextVersion() : 0,
+      version: kind === 'allocateChunk' || withChunk ? this.nextVersion() : 0,
+      newChunk: withChunk ? this.#nextChunk++ : 0,
       chunkSizeBytes: kind === 'make' || kind === 'create' ? this.#chunkSizeBytes : 0,
       trashMs: kind === 'unlink' || kind === 'rename' ? this.#trashMs : 0,
     }

@@ -11,6 +11,7 @@ import { coreTable } from './chunks/core-table.ts'
 import { Leases } from './chunks/leases.ts'
 import { Locations } from './chunks/locations.ts'
 import { ChunkLocks } from './chunks/lock.ts'
+import { mayPlace } from './chunks/offer.ts'
 import type { ChunkParts } from './chunks/parts.ts'
 import { Repair } from './chunks/repair.ts'
 import { Reports } from './chunks/reports.ts'
@@ -95,6 +96,7 @@ export class Master {
     const reports = new Reports({ table, locations, leases, drops, log })
     this.#parts = { core, chunks, known: this.#known, repair, reports, cluster, version, startedMs: clock.nowMs() }
     core.onFreed(freed => { this.#freed(freed) })
+    core.makeChunksWhile(() => mayPlace(chunks))
   }
 
   /** HOST:PORT. */

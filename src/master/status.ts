@@ -68,7 +68,8 @@ export function fileInfo(
       const primary = chunks.leases.of(chunk)?.primary
       return {
         index, chunk, version, changing: chunks.locks.isHeld(chunk),
-        blank: chunks.locations.isBlank(chunk), ...(primary === undefined ? {} : { primary }),
+        blank: chunks.locations.isBlank(chunk) || chunks.table.isUnwritten(chunk),
+        ...(primary === undefined ? {} : { primary }),
         replicas: chunks.locations.of(chunk).flatMap(replica => {
           const server = chunks.servers.get(replica.server)
           if (server === undefined) return []

@@ -20,6 +20,8 @@ export const chunkLocation = z.object({
   chunk: chunkId,
   version: chunkVersion,
   replicas: z.array(serverAddress).max(limits.replicasMax),
+  /** No server has told of its replica yet: where all say that they have none, nothing was ever acknowledged. */
+  unproven: z.boolean().optional(),
 })
 export type ChunkLocation = z.infer<typeof chunkLocation>
 

@@ -72,10 +72,15 @@ export const masterMutations = {
    */
   settle: method(18, z.object({
     ...mutating, inode: inodeId, endBytes: sizeBytes, modifiedNs: time, clearSetId: z.boolean(),
+    /** Some of the bytes went to the chunk that was made with the file: it is kept when the file is closed. */
+    usedFirst: chunkId.optional(),
   }), attributes),
-  /** Opens a file, made first where it is missing; counts as one open like `open`. */
+  /**
+   * Opens a file, made first where it is missing; counts as one open like `open`. A new one that may be written mostly gets
+   * its first chunk with it, and a lease; if nothing is written to that, it goes when the file is closed.
+   */
   create: method(19, z.object({ ...mutating, parent: inodeId, name, mode, exclusive: z.boolean(), ...openOptions }),
-    attributes.extend(touched)),
+    attributes.extend({ ...touched, lease: chunkLease.optional() })),
   /** Makes whole chunks holes: those of `first` to `first + count - 1`. */
   dropChunks: method(20, z.object({ ...mutating, inode: inodeId, first: chunkIndex, count: whole.max(2 ** 32) }), attributes),
   /** Gives a file in the trash a name again. */

@@ -257,6 +257,11 @@ export class SimulatedCluster {
     return [this.master, ...this.servers]
   }
 
+  /** Files synced so far, on all disks. */
+  get syncs(): number {
+    return this.machines.reduce((sum, { disk }) => sum + disk.syncs, 0)
+  }
+
   get hosts(): string[] {
     return [...this.machines, ...this.clients].map(({ host }) => host)
   }

@@ -18,8 +18,8 @@ import { Unsettled } from './writer/unsettled.ts'
 
 /** What the contents of one file ask of the master, on behalf of whoever opened it. */
 export interface FileAuthority {
-  /** See masterApi.settle. */
-  settle(endBytes: number, modifiedNs: bigint): Promise<Attributes>
+  /** See masterApi.settle. @param first the chunk of index 0, where bytes went there since the last time */
+  settle(endBytes: number, modifiedNs: bigint, first: ChunkId | undefined): Promise<Attributes>
   /** The file's attributes from the master itself, not from a cache. */
   freshAttributes(): Promise<Attributes>
   /** See masterApi.dropChunks. */
@@ -55,6 +55,8 @@ export class FileContents {
   #syncing: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
   #closed = false
+  /** The chunk of index 0, where it got bytes that the master was not told of. */
+  #firstUsed: ChunkId | undefined
 
   /** @param attributes as the master gave them when the file was opened */
   constructor({ attributes, data, authority }: { attributes: Attributes, data: DataPath, authority: FileAuthority }) {
@@ -65,13 +67,14 @@ export class FileContents {
     this.#path = data
     this.#unsynced = data.unsyncedOf(this.#inode)
     this.#authority = authority
-    this.#unsettled = new Unsettled(data.clock, (endBytes, modifiedNs) => authority.settle(endBytes, modifiedNs))
+    this.#unsettled = new Unsettled(data.clock, (endBytes, modifiedNs) => this.#tell(endBytes, modifiedNs))
     const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data }
     const events = {
       sent: (startBytes: number, endBytes: number, { index, chunk }: { index: ChunkIndex, chunk: ChunkId }) => {
         this.#reader.forget(startBytes, endBytes)
         this.#unsettled.sent(endBytes)
         this.#unsynced.set(index, chunk)
+        if (index === 0) this.#firstUsed = chunk
         this.#sizeBytes = Math.max(this.#sizeBytes, endBytes)
       },
       failed: (error: unknown) => {
@@ -321,6 +324,13 @@ export class FileContents {
     this.#contentVersion = attributes.contentVersion
     this.#path.contentsAre(this.#inode, this.#contentVersion)
     if (this.unsent === undefined) this.#sizeBytes = attributes.sizeBytes
+  }
+
+  async #tell(endBytes: number, modifiedNs: bigint): Promise<Attributes> {
+    const first = this.#firstUsed
+    const attributes = await this.#authority.settle(endBytes, modifiedNs, first)
+    if (this.#firstUsed === first) this.#firstUsed = undefined
+    return attributes
   }
 
   async #freshSize(): Promise<number> {

@@ -33,6 +33,14 @@ export class Leases {
     return this.#files.peek(inode)?.get(index)?.lease
   }
 
+  /** A lease that came unasked, with a new file: nothing has been written to its chunk. */
+  offer(inode: InodeId, lease: ChunkLease): void {
+    const entry = this.#entry(inode, lease.index)
+    if (entry.lease !== undefined || entry.asking !== undefined) return
+    entry.lease = lease
+    this.#locations.learn(inode, { ...lease, unproven: true })
+  }
+
   /** A lease under which nothing has failed yet: a later one than `failed`, without the suspects if that is possible. */
   async after(inode: InodeId, failed: ChunkLease, suspects: ServerId[]): Promise<ChunkLease> {
     const { lease, asking } = this.#entry(inode, failed.index)

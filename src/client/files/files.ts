@@ -1,4 +1,5 @@
 import type { Attributes, Caller } from '../../protocol/attributes.ts'
+import type { ChunkLease } from '../../protocol/chunks.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { InodeId } from '../../protocol/identifiers.ts'
 import type { Name } from '../../protocol/names.ts'
@@ -36,10 +37,16 @@ export class Files {
     parent: InodeId, name: Name, mode: number, options: OpenOptions & { exclusive: boolean }, caller: Caller,
   ): Promise<OpenFile> {
     const { read, write, truncate = false, exclusive } = options
-    const attributes = await this.#parts.namespace.created(parent, name, () => this.#parts.session.create(
-      { caller, parent, name, mode, exclusive, read, write, truncate }))
+    let lease: ChunkLease | undefined
+    const attributes = await this.#parts.namespace.created(parent, name, async () => {
+      const { lease: offer, ...made } = await this.#parts.session.create(
+        { caller, parent, name, mode, exclusive, read, write, truncate })
+      lease = offer
+      return made
+    })
     const wasOpen = this.#open.has(attributes.inode)
     const file = this.#joined(attributes)
+    if (lease !== undefined && !wasOpen) file.offered(lease)
     const handle = this.#handleOf(file, attributes, options, caller)
     // What other handles here had written before must not come back behind the master's truncation.
     if (truncate && wasOpen) await this.#orClosed(handle, () => file.truncate(0, caller))
@@ -101,7 +108,7 @@ export class Files {
         this.#handles.delete(handle)
         if (--file.handles > 0) return
         if (this.#open.get(attributes.inode) === file) this.#open.delete(attributes.inode)
-        await file.contents.close()
+        await file.close()
       },
     })
     this.#handles.add(handle)

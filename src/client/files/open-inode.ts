@@ -1,5 +1,7 @@
 import type { Attributes, Caller } from '../../protocol/attributes.ts'
 import { superuser } from '../../protocol/attributes.ts'
+import type { ChunkLease } from '../../protocol/chunks.ts'
+import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkIndex } from '../../protocol/identifiers.ts'
 import { masterApi } from '../../protocol/master-api.ts'
 import { FileContents, type FileAuthority } from '../contents/contents.ts'
@@ -30,17 +32,24 @@ export class OpenInode {
   #attributes: Attributes
   /** Someone other than root has written since the master was told. */
   #writtenByOthers = false
+  /** A chunk came with the file, and the master does not know yet that it is used. */
+  #offer: { epoch: number } | undefined
 
   constructor(attributes: Attributes, parts: OpenInodeParts) {
     this.#attributes = attributes
     this.#parts = parts
     const { inode } = attributes
     const authority: FileAuthority = {
-      settle: async (endBytes, modifiedNs) => {
+      settle: async (endBytes, modifiedNs, first) => {
         const clearSetId = this.#writtenByOthers
         this.#writtenByOthers = false
-        return this.#learn(await parts.session.mutate(settle,
-          { caller: superuser, inode, endBytes, modifiedNs, clearSetId }, 'harmless'))
+        const offer = this.#offer
+        const usedFirst = offer === undefined ? undefined : first
+        const after = this.#learn(await parts.session.mutate(settle, {
+          caller: superuser, inode, endBytes, modifiedNs, clearSetId, ...(usedFirst === undefined ? {} : { usedFirst }),
+        }, 'harmless'))
+        if (usedFirst !== undefined) this.#keepOffer()
+        return after
       },
       freshAttributes: async () => {
         this.#attributes = await parts.namespace.freshAttributes(inode)
@@ -50,6 +59,30 @@ export class OpenInode {
         { caller: superuser, inode, first, count }, 'harmless')),
     }
     this.contents = new FileContents({ attributes, data: parts.data, authority })
+  }
+
+  /** The file was made just now, and its first chunk with it. */
+  offered(lease: ChunkLease): void {
+    this.#offer = { epoch: this.#parts.session.epoch }
+    this.#parts.data.leases.offer(this.#attributes.inode, lease)
+  }
+
+  /** Lets go of the file. The master takes back a chunk that came with it and was not used. */
+  async close(): Promise<void> {
+    try {
+      await this.contents.close()
+    } finally {
+      if (this.#offer !== undefined) this.#parts.data.forgetChunks(this.#attributes.inode)
+    }
+  }
+
+  /** The master knows that the chunk which came with the file is used. @throws DfsError 'stale-handle' it knew too late */
+  #keepOffer(): void {
+    const offer = this.#offer
+    this.#offer = undefined
+    if (offer === undefined || offer.epoch === this.#parts.session.epoch) return
+    this.#parts.data.forgetChunks(this.#attributes.inode)
+    throw new DfsError('stale-handle', 'the session with the master expired before it knew what was written to a new file')
   }
 
   /** It was opened once more. */

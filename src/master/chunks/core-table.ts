@@ -7,6 +7,10 @@ export function coreTable(core: MasterCore): ChunkTable {
   const { state } = core
   return {
     chunk: id => state.chunk(id),
+    isUnwritten: id => {
+      const record = state.chunk(id)
+      return record?.index === 0 && state.isUnwritten(record.inode)
+    },
     get nextChunk() { return state.nextChunk },
     originOf: ({ inode, index }) => {
       const file = state.fileOf(inode)

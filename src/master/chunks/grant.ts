@@ -43,6 +43,22 @@ export async function grant(parts: ChunkParts, chunk: ChunkId, { suspects, near 
   throw new DfsError('no-replica', `no server took the lease of chunk ${chunk}`)
 }
 
+/**
+ * Gives out a lease of a chunk that was just made, and tells its primary of it without waiting: no client can be there
+ * before that, or only to hear 'lease-lost' and ask again.
+ * @param record as it was made @throws DfsError 'not-enough-servers', 'no-space'
+ */
+export function grantFirst(
+  parts: ChunkParts, { chunk, version }: { chunk: ChunkId, version: ChunkVersion }, near: string | undefined,
+): Lease {
+  const { primary, members } = chooseMembers(parts, chunk, { avoided: new Set(), near })
+  parts.locations.takeFresh(chunk)
+  expect(parts, chunk, version, members)
+  parts.locations.setBlank(chunk, false)
+  return parts.leases.beginEarly({ chunk, version, primary: primary.id, members: members.map(({ id }) => id) },
+    tell(parts, chunk, { version, primary, members, create: true }))
+}
+
 /** Chooses servers for a chunk without replicas. */
 async function prepare(
   parts: ChunkParts, chunk: ChunkId, { avoided, near }: { avoided: ReadonlySet<ServerId>, near?: string | undefined },
@@ -56,15 +72,26 @@ async function prepare(
     drops.add(server, chunk, version)
   }
   if (leftovers.length > 0) await drops.step()
+  const { primary, members } = chooseMembers(parts, chunk, { avoided, near })
+  const version = await versionFor(parts, chunk)
+  expect(parts, chunk, version, members)
+  return { version, primary, members }
+}
+
+function chooseMembers(
+  parts: ChunkParts, chunk: ChunkId, { avoided, near }: { avoided: ReadonlySet<ServerId>, near: string | undefined },
+): { primary: Server, members: Server[] } {
   const members = freshServers(parts, { count: parts.config.replicas, avoided, near, taken: [] })
   const [primary] = members
   if (primary === undefined) throw new DfsError('not-enough-servers', `no chunkserver can take chunk ${chunk}`)
-  const version = await versionFor(parts, chunk)
+  return { primary, members }
+}
+
+function expect({ locations }: ChunkParts, chunk: ChunkId, version: ChunkVersion, members: readonly Server[]): void {
   for (const member of members) {
     member.recentlyPlaced++
     locations.set(chunk, { server: member.id, version, lengthBytes: 0, state: 'expected' })
   }
-  return { version, primary, members }
 }
 
 /** A version that no lease of the chunk ever had: for the very first one, that of its allocation, which spares a sync. */

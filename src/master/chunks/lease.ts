@@ -34,12 +34,17 @@ export async function lease(
       ? running
       : await grant(parts, chunk, { suspects: request.suspects, near })
     if (parts.table.chunk(chunk) === undefined) throw removedMeanwhile(parts, given)
-    const members = given.members.flatMap(id => parts.servers.get(id) ?? [])
-    return {
-      index: request.index, chunk, version: given.version, primary: given.primary,
-      replicas: nearestFirst(parts, members, near).map(({ shown }) => shown),
-    }
+    return asTold(parts, given, request.index, near)
   })
+}
+
+/** A lease as clients hear of it. */
+export function asTold(parts: ChunkParts, given: Lease, index: ChunkIndex, near: string | undefined): ChunkLease {
+  const members = given.members.flatMap(id => parts.servers.get(id) ?? [])
+  return {
+    index, chunk: given.chunk, version: given.version, primary: given.primary,
+    replicas: nearestFirst(parts, members, near).map(({ shown }) => shown),
+  }
 }
 
 async function allocate({ table, locations, settling }: ChunkParts, { stamp, inode, index }: LeaseRequest): Promise<ChunkId> {

@@ -37,6 +37,23 @@ export class Leases {
     return begun
   }
 
+  /**
+   * As {@link begin}, for a lease that clients hear of before its primary has accepted it.
+   * @param accepted resolves with whether the primary has. Until it did, nobody knows when its term began, and so the lease
+   *   runs here for as long; it takes a fence to end one of which that never is known.
+   */
+  beginEarly(
+    lease: { chunk: ChunkId, version: ChunkVersion, primary: ServerId, members: readonly ServerId[] }, accepted: Promise<boolean>,
+  ): Lease {
+    const begun = this.begin(lease)
+    begun.endsAtMs = Infinity
+    void accepted.then(yes => {
+      if (yes) begun.endsAtMs = this.#clock.nowMs() + this.#leaseMs
+      else begun.doubted = true
+    })
+    return begun
+  }
+
   of(chunk: ChunkId): Lease | undefined {
     const lease = this.#leases.get(chunk)
     return lease !== undefined && this.#clock.nowMs() < lease.endsAtMs ? lease : undefined

@@ -21,11 +21,17 @@ export async function locate(
     chunks = chunksNow()
   }
   return chunks
-    .filter(({ chunk }) => !(locations.isBlank(chunk) && locations.of(chunk).length === 0))
+    .filter(({ chunk }) => locations.of(chunk).length > 0 || !isHole(parts, chunk))
     .map(chunk => ({
       index: chunk.index, chunk: chunk.chunk, version: chunk.version,
       replicas: nearestFirst(parts, readers(parts, chunk), near).slice(0, limits.replicasMax).map(({ shown }) => shown),
+      ...(locations.of(chunk.chunk).every(({ state }) => state === 'expected') ? { unproven: true } : {}),
     }))
+}
+
+/** Whether a chunk of which no replica is known never had any. */
+function isHole({ locations, table, settling }: ChunkParts, chunk: ChunkId): boolean {
+  return locations.isBlank(chunk) || (settling.complete && table.isUnwritten(chunk))
 }
 
 /** Servers that may have all acknowledged bytes of the chunk. */

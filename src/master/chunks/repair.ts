@@ -201,9 +201,9 @@ export class Repair {
     if (record === undefined) { this.#queue.remove(chunk); return }
     // Whoever holds the lock is about to change what we would judge; the lock's end brings the chunk here again.
     if (locks.isHeld(chunk)) { this.#unseen.add(chunk); return }
-    const { need, useless } = assess(locations.of(chunk), record.version, {
-      wanted: config.replicas, isBlank: locations.isBlank(chunk), judges,
-    })
+    const replicas = locations.of(chunk)
+    const isBlank = locations.isBlank(chunk) || (replicas.length === 0 && table.isUnwritten(chunk))
+    const { need, useless } = assess(replicas, record.version, { wanted: config.replicas, isBlank, judges })
     for (const { server, version } of useless) {
       locations.remove(chunk, server)
       drops.add(server, chunk, version)

@@ -12,6 +12,8 @@ export interface ChunkRecord {
 /** What this folder needs of the master's durable state. */
 export interface ChunkTable {
   chunk(id: ChunkId): ChunkRecord | undefined
+  /** The chunk was made with its file, and nobody has said that there are bytes in it. */
+  isUnwritten(id: ChunkId): boolean
   /** Ids below have been handed out. */
   readonly nextChunk: number
   originOf(record: ChunkRecord): ChunkOrigin

@@ -11,7 +11,11 @@ export function allocateChunk(
   const file = existingFile(state, inode)
   if ((index + 1) * file.chunkSizeBytes > limits.fileBytesMax) refuse('too-large', 'beyond the largest size of a file')
   const there = state.chunkAt(inode, index)
-  if (there !== undefined) return { chunk: there.chunk, version: there.version, created: false }
+  if (there !== undefined) {
+    // Whoever asks for it is about to write to it.
+    if (index === 0) state.setWritten(inode)
+    return { chunk: there.chunk, version: there.version, created: false }
+  }
   const chunk = decided.newId as ChunkId
   const version = decided.version as ChunkVersion
   const cut = state.addChunk({ chunk, inode, index, version })

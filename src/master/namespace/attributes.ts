@@ -24,7 +24,9 @@ export function attributesOf(state: MasterState, inode: InodeId, record: Inode):
 }
 
 /** Bytes of the file that lie in a chunk. */
-function allocatedBytes(state: MasterState, inode: InodeId, { sizeBytes, chunkSizeBytes, chunkCount }: Inode): number {
+function allocatedBytes(state: MasterState, inode: InodeId, file: Inode): number {
+  const { sizeBytes, chunkSizeBytes } = file
+  const chunkCount = file.chunkCount - (state.isUnwritten(inode) ? 1 : 0)
   if (chunkCount === 0 || sizeBytes === 0) return 0
   const last = chunkIndexAt(sizeBytes - 1, chunkSizeBytes)
   // Without holes, as most files are, nothing need be looked up. Chunks may lie beyond a size not settled yet.

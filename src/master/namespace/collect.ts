@@ -1,6 +1,6 @@
 import type { ChunkIndex, InodeId } from '../../protocol/identifiers.ts'
 import type { Decided, Effects, EntryReply, EntryRequest } from '../entries.ts'
-import type { MasterState } from '../state/index.ts'
+import type { Inode, MasterState } from '../state/index.ts'
 import { CHUNKS_PER_ENTRY } from './contents.ts'
 
 /** Removes the chunks that cuts have hidden; what has too many loses some, and comes again. */
@@ -12,7 +12,7 @@ export function trim(
   return { unfinished: inodes.filter(inode => state.trimsOf(inode).length > 0) }
 }
 
-/** Removes orphans nobody has open; what has too many chunks loses some, and comes again. */
+/** Removes what nobody has open and nobody will miss; what has too many chunks loses some, and comes again. */
 export function collect(
   state: MasterState, { inodes }: EntryRequest<'collect'>, _decided: Decided, effects: Effects,
 ): EntryReply<'collect'> {
@@ -20,7 +20,11 @@ export function collect(
   let room = CHUNKS_PER_ENTRY
   for (const inode of inodes) {
     const file = state.inode(inode)
-    if (file === undefined || !state.isOrphan(inode)) continue
+    if (file === undefined) continue
+    if (!state.isOrphan(inode)) {
+      freeUnwritten(state, inode, file, effects)
+      continue
+    }
     // 1. Hidden chunks first: they are not among the file's any more.
     room = trimOne(state, inode, room, effects)
     if (state.trimsOf(inode).length > 0) {
@@ -43,6 +47,16 @@ export function collect(
     }
   }
   return { unfinished }
+}
+
+/** Takes back the chunk that was made with a file, where nobody has written to it. */
+function freeUnwritten(state: MasterState, inode: InodeId, file: Inode, effects: Effects): void {
+  if (!state.isUnwritten(inode)) return
+  const first = state.chunkAt(inode, 0 as ChunkIndex)
+  if (first === undefined) return
+  state.removeChunk(inode, first)
+  state.setInode(inode, { ...file, chunkCount: file.chunkCount - 1 })
+  effects.freed.push(first.chunk)
 }
 
 /** @returns how many chunks more the entry may look at */

@@ -1,5 +1,5 @@
 import type { Attributes } from '../../protocol/attributes.ts'
-import type { InodeId } from '../../protocol/identifiers.ts'
+import type { ChunkId, ChunkIndex, ChunkVersion, InodeId } from '../../protocol/identifiers.ts'
 import type { Decided, Effects, EntryRequest } from '../entries.ts'
 import type { Inode, MasterState } from '../state/index.ts'
 import { attributesOf } from './attributes.ts'
@@ -22,8 +22,15 @@ export function create(
   demand(caller, directory, Want.write)
   const inode = decided.newId as InodeId
   // A new file's mode does not bind the handle that made it.
-  const record: Inode = newInode({ type: 'file', mode }, { parent, directory, caller, decided })
+  const made: Inode = newInode({ type: 'file', mode }, { parent, directory, caller, decided })
+  const record = decided.newChunk === 0 ? made : { ...made, chunkCount: 1 }
   state.addInode(inode, record)
+  if (decided.newChunk !== 0) {
+    state.addChunk({
+      chunk: decided.newChunk as ChunkId, inode, index: 0 as ChunkIndex, version: decided.version as ChunkVersion,
+    })
+    state.setUnwritten(inode)
+  }
   state.setEntry(parent, name, inode)
   touchDirectory(state, parent, decided.atNs)
   return attributesOf(state, inode, record)

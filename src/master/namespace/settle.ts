@@ -1,4 +1,5 @@
 import type { Attributes } from '../../protocol/attributes.ts'
+import type { ChunkIndex } from '../../protocol/identifiers.ts'
 import type { Decided, EntryRequest } from '../entries.ts'
 import type { MasterState } from '../state/index.ts'
 import { attributesOf } from './attributes.ts'
@@ -7,8 +8,11 @@ import { timeOf } from './set-attributes.ts'
 
 /** Notes that bytes were written. */
 export function settle(state: MasterState, request: EntryRequest<'settle'>, { atNs }: Decided): Attributes {
-  const { inode, endBytes, modifiedNs, clearSetId } = request
+  const { inode, endBytes, modifiedNs, clearSetId, usedFirst } = request
   const before = existingFile(state, inode)
+  if (usedFirst !== undefined && state.isUnwritten(inode) && state.chunkAt(inode, 0 as ChunkIndex)?.chunk === usedFirst) {
+    state.setWritten(inode)
+  }
   const after = {
     ...before,
     sizeBytes: Math.max(before.sizeBytes, endBytes),

@@ -12,7 +12,7 @@ export interface Opened {
 export interface SessionJournal {
   start(host: string): Promise<SessionId>
   end(session: SessionId): Promise<void>
-  /** Removes orphans which nobody holds. */
+  /** Removes orphans, and first chunks without bytes, which nobody holds. */
   collect(inodes: readonly InodeId[]): void
 }
 
@@ -173,13 +173,15 @@ export class Sessions {
 
   #collectUnheld(inodes: readonly InodeId[]): void {
     if (this.#undeclared > 0) return
-    const unheld = inodes.filter(inode => !this.#held.has(inode) && this.#state.isOrphan(inode))
+    const unheld = inodes.filter(inode => !this.#held.has(inode)
+      && (this.#state.isUnwritten(inode) || this.#state.isOrphan(inode)))
     if (unheld.length > 0) this.#journal.collect(unheld)
   }
 
-  /** When nobody is left who might hold something unsaid: all orphans without holders go. */
+  /** When nobody is left who might hold something unsaid: what has no holders goes, orphans and chunks made for nothing. */
   #sweep(): void {
-    if (this.#undeclared === 0) this.#collectUnheld(this.#state.orphans())
+    if (this.#undeclared > 0) return
+    this.#collectUnheld([...this.#state.orphans(), ...this.#state.unwritten()])
   }
 }
 

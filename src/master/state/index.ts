@@ -33,6 +33,7 @@ export class MasterState {
   readonly #remembered: Remembered
   readonly #trims: Trims
   readonly #trash: TrashTable
+  readonly #unwritten: Set<InodeId>
   #recentInodes = new Map<InodeId, Inode>()
   #olderInodes = new Map<InodeId, Inode>()
   readonly #counters: Counters
@@ -44,6 +45,8 @@ export class MasterState {
     this.#remembered = new Remembered(store)
     this.#trims = new Trims(store)
     this.#trash = new TrashTable(store)
+    this.#unwritten = new Set(Array.from(
+      store.keys({ start: tableKey(Table.unwritten), end: Buffer.from([Table.unwritten + 1]) }), key => idIn(key) as InodeId))
   }
 
   // Reading
@@ -124,6 +127,16 @@ export class MasterState {
   /** Files with such cuts. */
   trimmed(): InodeId[] {
     return this.#trims.inodes()
+  }
+
+  /** Whether the file's first chunk was made with it, and nobody has said that there are bytes in it. */
+  isUnwritten(inode: InodeId): boolean {
+    return this.#unwritten.has(inode)
+  }
+
+  /** All such files. */
+  unwritten(): InodeId[] {
+    return [...this.#unwritten]
   }
 
   /** All chunks, in the order of their ids; a chunk freed meanwhile may still come. */
@@ -332,6 +345,18 @@ export class MasterState {
     this.#counters.chunkCount--
     this.#store.remove(idKey(Table.chunk, chunk))
     this.#store.remove(pairKey(Table.fileChunk, inode, index))
+    if (index === 0) this.setWritten(inode)
+  }
+
+  setUnwritten(inode: InodeId): void {
+    this.#change()
+    this.#unwritten.add(inode)
+    this.#store.put(idKey(Table.unwritten, inode), NOTHING)
+  }
+
+  setWritten(inode: InodeId): void {
+    this.#change()
+    if (this.#unwritten.delete(inode)) this.#store.remove(idKey(Table.unwritten, inode))
   }
 
   setDraining(server: ServerId, draining: boolean): void {

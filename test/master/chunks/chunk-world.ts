@@ -32,6 +32,8 @@ export class TableInMemory implements ChunkTable {
   nextChunk = 1
   version = 0
   chunk(id: ChunkId): ChunkRecord | undefined { return this.records.get(id) }
+  readonly unwritten = new Set<ChunkId>()
+  isUnwritten(id: ChunkId): boolean { return this.unwritten.has(id) }
   originOf({ inode, index }: ChunkRecord) { return { inode, index, chunkSizeBytes: 65_536 } }
   takeVersion(): ChunkVersion { return ++this.version as ChunkVersion }
   find(inode: InodeId, index: ChunkIndex): ChunkId | undefined {

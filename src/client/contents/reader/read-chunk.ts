@@ -20,7 +20,8 @@ export interface ChunkRange {
 }
 
 /**
- * Reads from whichever replica has the bytes, verified; zeros where the replicas end, and for holes.
+ * Reads from whichever replica has the bytes, verified; zeros where the replicas end, for holes, and where no server has
+ * ever made its replica.
  * Continues in src/chunkserver/read.ts.
  */
 export async function readChunk(path: DataPath, range: ChunkRange): Promise<Uint8Array[]> {
@@ -67,12 +68,15 @@ function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRang
     let running = 0
     let ended = false
     let slow: Timer | undefined
+    let noneThere = 0
     let lastError: unknown = new DfsError('no-replica', `chunk ${location.chunk} has no replica on a live server`)
     const askNext = (): void => {
       slow?.cancel()
       const replica = replicas[asked]
       if (replica === undefined) {
-        if (running === 0) end(() => { reject(lastError) })
+        // What was acknowledged is on all of them: then nothing was.
+        const isHole = location.unproven === true && noneThere > 0 && noneThere === replicas.length
+        if (running === 0) end(() => { isHole ? resolve({ bytes: Buffer.alloc(0), replicaLengthBytes: 0 }) : reject(lastError) })
         return
       }
       asked++
@@ -82,6 +86,7 @@ function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRang
         (error: unknown) => {
           running--
           lastError = error
+          if (isError(error, 'no-such-replica')) noneThere++
           if (!ended) askNext()
         })
       if (asked < replicas.length) slow = path.clock.after(path.servers.slowMs, askNext)
