@@ -266,6 +266,11 @@ export class SimulatedCluster {
     return [...this.machines, ...this.clients].map(({ host }) => host)
   }
 
+  /** Of chunkservers, so far. */
+  get powerCuts(): number {
+    return this.servers.reduce((sum, { disk }) => sum + disk.powerCuts, 0)
+  }
+
   async stop(): Promise<void> {
     for (const { client } of this.clients) await client.close()
     for (const server of this.servers) await server.server.stop()

@@ -123,6 +123,7 @@ export class SimulatedDisk implements Disk {
   /** Calls made so far, to place a crash among. */
   calls = 0
   syncs = 0
+  powerCuts = 0
   /** Makes the next calls fail, as a dying disk does. */
   fault: DiskError | undefined
   /** Makes writes fail while reads go on, as a file system does that was made read-only. */
@@ -158,6 +159,7 @@ export class SimulatedDisk implements Disk {
   powerCut(): void {
     this.kill()
     this.#boot++
+    this.powerCuts++
     const folders = new Set(this.#nameChanges.map(change => change.folder))
     for (const folder of folders) {
       const changes = this.#nameChanges.filter(change => change.folder === folder)

@@ -5,15 +5,17 @@
  * one, each byte may be any of these.
  */
 export class ModelFile {
-  readonly #forgets: boolean
+  readonly #losses: (() => number) | undefined
+  /** How many losses there had been when it was first changed since its last sync. */
+  #lossesBefore = 0
   #bytes = Buffer.alloc(0)
   #past: Buffer<ArrayBuffer>[] = []
   /** Counts changes. */
   revision = 0
 
-  /** @param forgets what was not synced may be lost */
-  constructor({ forgets }: { forgets: boolean }) {
-    this.#forgets = forgets
+  /** @param losses where what was not synced may be lost: counts the occasions */
+  constructor({ losses }: { losses: (() => number) | undefined }) {
+    this.#losses = losses
   }
 
   get sizeBytes(): number {
@@ -28,6 +30,11 @@ export class ModelFile {
   /** How many contents it had since it was synced. */
   get unsyncedChanges(): number {
     return this.#past.length
+  }
+
+  /** Whether something that was not synced may be gone already. */
+  get mayHaveLost(): boolean {
+    return this.#past.length > 0 && this.#losses !== undefined && this.#losses() > this.#lossesBefore
   }
 
   write(offsetBytes: number, data: Uint8Array): void {
@@ -51,8 +58,9 @@ export class ModelFile {
     this.#become(Buffer.from(this.#bytes).fill(0, offsetBytes, offsetBytes + lengthBytes))
   }
 
-  /** All of it is on stable storage: nothing else may be read any more. */
-  synced(): void {
+  /** All of it is on stable storage: nothing else may be read any more. @param found what it turned out to be, if not all was left */
+  synced(found: Buffer<ArrayBuffer> = this.#bytes): void {
+    this.#bytes = found
     this.#past = []
   }
 
@@ -75,7 +83,10 @@ export class ModelFile {
   }
 
   #become(bytes: Buffer<ArrayBuffer>): void {
-    if (this.#forgets) this.#past.push(this.#bytes)
+    if (this.#losses !== undefined) {
+      if (this.#past.length === 0) this.#lossesBefore = this.#losses()
+      this.#past.push(this.#bytes)
+    }
     this.#bytes = bytes
     this.revision++
   }

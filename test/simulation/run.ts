@@ -195,7 +195,8 @@ class Run {
     const { trashMs, overlapping } = this.#options
     return new Workload({
       fileSystem, clock, random: this.#world.random.fork(), directory: await directoryOf(fileSystem, host), label: host,
-      closed: this.#closed, journey: this.#journey(host), forgets: overlapping,
+      closed: this.#closed, journey: this.#journey(host),
+      losses: overlapping ? () => this.cluster.powerCuts : undefined,
       trash: trashMs === 0 ? undefined : { trash: client.trash(), keepMs: trashMs },
     })
   }

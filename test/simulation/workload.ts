@@ -54,15 +54,18 @@ export class Workload {
   readonly #removed: Removed[] = []
   #nextName = 1
   readonly #journey: Journey
-  readonly #forgets: boolean
+  readonly #losses: (() => number) | undefined
   operations = 0
   /** Files that came back from the trash. */
   restored = 0
 
-  /** @param parts.forgets what was not synced may be lost @param parts.trash where removed files are kept for so long */
+  /**
+   * @param parts.losses where what was not synced may be lost: counts the occasions
+   * @param parts.trash where removed files are kept for so long
+   */
   constructor(parts: {
     fileSystem: FileSystem, clock: Clock, random: SeededRandom, directory: InodeId, label: string, closed: ClosedFiles
-    journey: Journey, forgets: boolean, trash?: { trash: Trash, keepMs: number } | undefined
+    journey: Journey, losses: (() => number) | undefined, trash?: { trash: Trash, keepMs: number } | undefined
   }) {
     this.#fileSystem = parts.fileSystem
     this.#clock = parts.clock
@@ -71,7 +74,7 @@ export class Workload {
     this.#label = parts.label
     this.#closed = parts.closed
     this.#journey = parts.journey
-    this.#forgets = parts.forgets
+    this.#losses = parts.losses
     this.#trash = parts.trash
   }
 
@@ -107,7 +110,7 @@ export class Workload {
     this.#journey.doing = `creating ${name}`
     const handle = await this.#fileSystem.create(this.#directory, name, 0o644,
       { read: true, write: true, exclusive: true }, superuser)
-    this.#files.push({ name, model: new ModelFile({ forgets: this.#forgets }), handle })
+    this.#files.push({ name, model: new ModelFile({ losses: this.#losses }), handle })
   }
 
   async #handle(file: Held): Promise<OpenFile> {
@@ -174,7 +177,16 @@ export class Workload {
     const handle = await this.#handle(file)
     this.#journey.doing = `syncing ${file.name}`
     await handle.sync()
-    file.model.synced()
+    if (!file.model.mayHaveLost) {
+      file.model.synced()
+      return
+    }
+    // What servers had lost before, no sync brings back; but what is there now stays. A new open sees it past all caches.
+    await this.#close(file)
+    this.#journey.doing = `reading what was left of ${file.name}`
+    const found = await readFile(this.#fileSystem, this.#directory, file.name)
+    this.#check(found, file.model)
+    file.model.synced(found)
   }
 
   async #close(file: Held): Promise<void> {
@@ -299,7 +311,7 @@ export class Workload {
 }
 
 /** A whole file, through an open of its own. */
-export async function readFile(fileSystem: FileSystem, directory: InodeId, name: Name): Promise<Buffer> {
+export async function readFile(fileSystem: FileSystem, directory: InodeId, name: Name): Promise<Buffer<ArrayBuffer>> {
   const { inode } = await fileSystem.lookup(directory, name, superuser)
   const handle = await fileSystem.open(inode, { read: true, write: false }, superuser)
   const parts: Uint8Array[] = []
