@@ -19,7 +19,7 @@ const { only, seeds, steps } = program
 /** A batch of seeds that takes longer than this hangs, in ms: a way of failing too. */
 const BATCH_MS_MAX = 600_000
 /** Seeds in one mode before the other mode has its turn. */
-const BATCH = 10
+const BATCH = 8
 
 interface Caught {
   seed: string
