@@ -125,7 +125,8 @@ class Run {
     await this.#finish('ending what the operator began', operating)
     await this.#finish('checking everything', this.#check())
     await this.#finish('coming to rest', converged(cluster))
-    checkReplicas(cluster)
+    // A write whose writer and a replica fail together may be left in some replicas only: see docs/consistency.md.
+    if (!overlapping) checkReplicas(cluster)
     await this.#finish('checking everything again', this.#check())
     if (!overlapping) await this.#finish('checking the log', this.#sharedLog.check(this.#anyone.client.fileSystem))
     await this.#finish('stopping', cluster.stop())
