@@ -18,7 +18,7 @@ export function everyday(cluster: Cluster, seed: number): Workload[] {
       ledger: new Ledger(path.join(mount, `ledger-${String(number)}`), path.join(folder, `ledger-${String(number)}.log`), seed + number),
     })),
     { name: 'fio', repeated: repeatedly(`mkdir -p ${mount}/fio && fio --name=chaos --directory=${mount}/fio --rw=randrw --bs=32k --size=8m`
-      + ' --fsync=16 --verify=crc32c --verify_fatal=1 --rate=1m --thread --minimal --allow_file_create=1 && rm -rf ' + mount + '/fio') },
+      + ' --fsync=16 --verify=crc32c --verify_fatal=1 --verify_state_save=0 --rate=1m --thread --minimal --allow_file_create=1 && rm -rf ' + mount + '/fio') },
     { name: 'cp -a', repeated: repeatedly(
       `rm -rf ${mount}/copy && cp -a src ${mount}/copy && diff -r src ${mount}/copy && mv ${mount}/copy ${mount}/moved && rm -rf ${mount}/moved`) },
   ]
