@@ -9,6 +9,7 @@ import { limits } from '../src/protocol/limits.ts'
 import { systemClock } from '../src/seams/clock.ts'
 import { takeFolder } from '../src/seams/exclusive.ts'
 import { folder } from '../src/seams/folder.ts'
+import { eventLoopPauses } from '../src/seams/pauses.ts'
 import { systemRandom } from '../src/seams/random.ts'
 import { webSockets } from '../src/seams/websockets.ts'
 
@@ -67,6 +68,7 @@ await runDaemon('dfs-master', log, async () => {
     },
     lmdbPath: path.join(root, 'state'),
     version,
+    pauses: eventLoopPauses(),
   })
   master.onFatal(error => {
     log.error({ error }, 'the journal has failed: stopping, since nothing can be promised any more')

@@ -6,6 +6,7 @@ import { masterApi } from '../protocol/master-api.ts'
 import { repeat, type Repeated } from '../seams/background.ts'
 import type { Seams } from '../seams/index.ts'
 import type { Connection, Listener } from '../seams/network.ts'
+import { noPauses, type Pauses } from '../seams/pauses.ts'
 import { ANY_VERSION, Drops } from './chunks/drops.ts'
 import { coreTable } from './chunks/core-table.ts'
 import { Leases } from './chunks/leases.ts'
@@ -20,6 +21,7 @@ import { clientHandlers } from './client-handlers.ts'
 import { checkConfig, type MasterConfig } from './config.ts'
 import { MasterCore } from './core.ts'
 import { clusterIdentity } from './identity.ts'
+import { PauseWatch } from './pause-watch.ts'
 import { KnownServers } from './servers/known.ts'
 import { Servers } from './servers/registry.ts'
 import { Settling } from './servers/settling.ts'
@@ -29,6 +31,8 @@ import { expireTrash } from './trash.ts'
 
 /** How often the trash is looked through for what has been there for its time, in ms. */
 const TRASH_MS = 1_000
+/** How often it is looked whether the master was held up, in ms. */
+const PAUSES_MS = 1_000
 
 export interface MasterOptions {
   seams: Seams
@@ -37,6 +41,8 @@ export interface MasterOptions {
   lmdbPath: string
   /** Of the program, for `dfs status`. */
   version: string
+  /** How long the process was held up, where that can be known. */
+  pauses?: Pauses
   /** How checkpoints are copied; the simulation wants it done in one step. */
   copying?: Copying
   /** A checkpoint is made after so much journal. */
@@ -76,7 +82,7 @@ export class Master {
     return master
   }
 
-  private constructor({ seams, config, version }: MasterOptions, cluster: ClusterId, core: MasterCore) {
+  private constructor({ seams, config, version, pauses = noPauses }: MasterOptions, cluster: ClusterId, core: MasterCore) {
     const { clock, log, random } = seams
     this.cluster = cluster
     this.#seams = seams
@@ -94,7 +100,10 @@ export class Master {
     }
     const repair = new Repair(chunks)
     const reports = new Reports({ table, locations, leases, drops, log })
-    this.#parts = { core, chunks, known: this.#known, repair, reports, cluster, version, startedMs: clock.nowMs() }
+    this.#parts = {
+      core, chunks, known: this.#known, repair, reports, cluster, version, startedMs: clock.nowMs(),
+      pauses: new PauseWatch({ pauses, log }),
+    }
     core.onFreed(freed => { this.#freed(freed) })
     core.makeChunksWhile(() => mayPlace(chunks))
   }
@@ -120,7 +129,7 @@ export class Master {
 
   async #listen(): Promise<void> {
     const { network, clock, log } = this.#seams
-    const { chunks, repair, core } = this.#parts
+    const { chunks, repair, core, pauses } = this.#parts
     this.#listener = await network.listen(chunks.config.listen, connection => { void this.#accept(connection) })
     this.#background.push(
       repeat({ clock, log, everyMs: chunks.config.repairMs, name: 'repair' }, () => {
@@ -129,6 +138,7 @@ export class Master {
         void chunks.drops.step()
       }),
       repeat({ clock, log, everyMs: Math.max(50, chunks.config.sessionMs / 8), name: 'sessions' }, () => core.sessions.expire()),
+      repeat({ clock, log, everyMs: PAUSES_MS, name: 'pauses' }, () => { pauses.step() }),
       repeat({ clock, log, everyMs: TRASH_MS, name: 'trash' }, () => expireTrash(core, clock)),
     )
   }

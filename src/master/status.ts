@@ -8,6 +8,7 @@ import type { ChunkParts } from './chunks/parts.ts'
 import type { Repair } from './chunks/repair.ts'
 import type { Reports } from './chunks/reports.ts'
 import type { MasterCore } from './core.ts'
+import type { PauseWatch } from './pause-watch.ts'
 import type { KnownServers } from './servers/known.ts'
 import { shownServer } from './servers/shown.ts'
 
@@ -20,6 +21,7 @@ export interface StatusParts {
   readonly cluster: ClusterId
   readonly version: string
   readonly startedMs: number
+  readonly pauses: PauseWatch
 }
 
 /** The state of the cluster, for people and for monitoring. */
@@ -35,6 +37,7 @@ export function status(parts: StatusParts): ClusterStatus {
     journalBytes: core.journalBytes, checkpoint: core.checkpoint,
     sessions: core.state.sessionCount, replicas: config.replicas, placement: config.rackPolicy,
     trash: { files: core.state.trashFiles, bytes: core.state.trashBytes, keepMs: config.trashMs },
+    longestPauseMs: parts.pauses.longestMs,
     remarks: remarks(parts, missing),
   }
 }

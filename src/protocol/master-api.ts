@@ -213,6 +213,8 @@ export const masterApi = defineApi('master', {
     sessions: whole, replicas: whole, placement: z.string(),
     /** What is in the trash, and for how long removed files are kept there, in ms; 0: it is off. */
     trash: z.object({ files: whole, bytes: whole, keepMs: whole }),
+    /** The longest time for which the master could not react to anybody, since it started. */
+    longestPauseMs: whole,
     /** What an operator should know, in sentences. */
     remarks: z.array(z.string()),
   })),

@@ -67,7 +67,7 @@ export class Store {
     const copying = this.#tree.backup(file, false)
     this.#copying = copying.catch(() => undefined)
     await copying
-    makeDurable(file)
+    await madeDurable(file)
   }
 
   /** The same in one go, with no other thread: no transaction runs, since all of them are ours and synchronous. */
@@ -91,6 +91,18 @@ function optionsOf(
   { start, end, limit, after }: { start: Buffer, end: Buffer, limit?: number, after?: boolean },
 ): { start: Buffer, end: Buffer, limit?: number, exclusiveStart: boolean, snapshot: boolean } {
   return { start, end, ...(limit === undefined ? {} : { limit }), exclusiveStart: after === true, snapshot: true }
+}
+
+/** The same while others go on: syncing a large file takes seconds. */
+async function madeDurable(file: string): Promise<void> {
+  for (const name of [file, path.dirname(file)]) {
+    const handle = await fs.promises.open(name, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  }
 }
 
 function makeDurable(file: string): void {
