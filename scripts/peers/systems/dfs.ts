@@ -12,12 +12,13 @@ export const dfs: System = {
   start: folder => {
     const mountpoint = join(folder, 'mnt')
     const dir = join(folder, 'cluster')
-    run(cluster, ['up', '--dir', dir, '--mount', mountpoint, '--chunkservers', '3', '--replicas', '3', '--quiet'])
+    run(cluster, ['up', '--dir', dir, '--mount', mountpoint, '--chunkservers', '3', '--replicas', '3',
+      '--master-option=--trash-time=0', '--quiet'])
     const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
     return Promise.resolve({
       mountpoint, version,
       settings: [
-        '3 chunkservers, 3 replicas, defaults',
+        '3 chunkservers, 3 replicas, no trash, otherwise defaults',
         'fsync: on stable storage on all three; names: journal synced before the answer',
       ],
       remount: `umount '${mountpoint}' && '${cluster}' up --dir '${dir}' --quiet`,
