@@ -4,7 +4,7 @@ import { DfsError } from '../protocol/errors.ts'
 import type { ChunkIndex, InodeId, SessionId } from '../protocol/identifiers.ts'
 import type { masterApi } from '../protocol/master-api.ts'
 import { lease } from './chunks/lease.ts'
-import { locate } from './chunks/locate.ts'
+import { locate, locateNow } from './chunks/locate.ts'
 import { listTrash, trashed } from './namespace/list-trash.ts'
 import { offer } from './chunks/offer.ts'
 import * as read from './namespace/read.ts'
@@ -88,7 +88,9 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     open: request => {
       const attributes = read.checkOpen(state, request)
       sessions.open(request.session, request.inode)
-      return { reply: attributes }
+      if (!request.read) return { reply: attributes }
+      const [first] = locateNow(chunks, state.chunksOf(request.inode, 0 as ChunkIndex, 1), hostOf(request.session))
+      return { reply: { ...attributes, ...(first === undefined ? {} : { first }) } }
     },
     close: ({ session, handles }) => {
       sessions.close(session, handles)

@@ -180,7 +180,9 @@ export const masterApi = defineApi('master', {
   trashed: method(59, z.object({ inode: inodeId, caller }), z.object({ file: trashedFile.optional() })),
 
   /** Checks permission and keeps the inode alive for the session until `close`; each open counts. Not journalled. */
-  open: method(60, z.object({ session: sessionId, inode: inodeId, caller, read: z.boolean(), write: z.boolean() }), attributes),
+  open: method(60, z.object({ session: sessionId, inode: inodeId, caller, read: z.boolean(), write: z.boolean() }),
+    // The first chunk's location spares whoever reads a small file a question.
+    attributes.extend({ first: chunkLocation.optional() })),
   /** Gives back opens. */
   close: method(61, z.object({
     session: sessionId, handles: z.array(z.object({ inode: inodeId, count: whole })).max(4_096),

@@ -67,6 +67,12 @@ export class Locations {
     this.#file(inode).known.set(location.index, { location, untilMs: this.#clock.nowMs() + KEEP_MS })
   }
 
+  /** What an answer to something else has told; what is known already may be newer. */
+  suggest(inode: InodeId, location: ChunkLocation): void {
+    const known = this.#file(inode).known.get(location.index)
+    if (known === undefined || known.untilMs <= this.#clock.nowMs()) this.learn(inode, location)
+  }
+
   /** What was known of the chunk turned out wrong. */
   forget(inode: InodeId, index: ChunkIndex): void {
     this.#files.peek(inode)?.known.delete(index)

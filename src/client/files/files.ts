@@ -1,5 +1,5 @@
 import type { Attributes, Caller } from '../../protocol/attributes.ts'
-import type { ChunkLease } from '../../protocol/chunks.ts'
+import type { ChunkLease, ChunkLocation } from '../../protocol/chunks.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { InodeId } from '../../protocol/identifiers.ts'
 import type { Name } from '../../protocol/names.ts'
@@ -76,8 +76,12 @@ export class Files {
 
   async #openAt(inode: InodeId, options: OpenOptions, caller: Caller): Promise<{ handle: Handle, file: OpenInode }> {
     const { read, write } = options
-    const attributes = await this.#parts.namespace.opened(inode,
-      () => this.#parts.session.open({ inode, caller, read, write }))
+    let location: ChunkLocation | undefined
+    const attributes = await this.#parts.namespace.opened(inode, async () => {
+      const { first, ...opened } = await this.#parts.session.open({ inode, caller, read, write })
+      location = first
+      return opened
+    })
     if (attributes.type !== 'file') {
       this.#parts.session.release(inode, this.#parts.session.epoch)
       throw attributes.type === 'directory'
@@ -85,6 +89,7 @@ export class Files {
         : new DfsError('invalid', `a ${attributes.type} has no bytes to open`)
     }
     const file = this.#joined(attributes)
+    if (location !== undefined) this.#parts.data.locations.suggest(inode, location)
     return { handle: this.#handleOf(file, attributes, options, caller), file }
   }
 

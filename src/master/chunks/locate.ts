@@ -13,13 +13,23 @@ import type { ChunkParts } from './parts.ts'
 export async function locate(
   parts: ChunkParts, chunksNow: () => FileChunk[], near: string | undefined,
 ): Promise<ChunkLocation[]> {
-  const { settling, locations } = parts
+  const { settling } = parts
   let chunks = chunksNow()
   // Right after a start their servers may just not be back yet.
   if (!settling.over && chunks.some(chunk => !readers(parts, chunk).some(({ link }) => link !== undefined))) {
     await settling.settled()
     chunks = chunksNow()
   }
+  return located(parts, chunks, near)
+}
+
+/** As {@link locate}, for an answer that waits for nothing: none of what is not known for sure right after a start. */
+export function locateNow(parts: ChunkParts, chunks: readonly FileChunk[], near: string | undefined): ChunkLocation[] {
+  return parts.settling.over ? located(parts, chunks, near) : []
+}
+
+function located(parts: ChunkParts, chunks: readonly FileChunk[], near: string | undefined): ChunkLocation[] {
+  const { locations } = parts
   return chunks
     .filter(({ chunk }) => locations.of(chunk).length > 0 || !isHole(parts, chunk))
     .map(chunk => ({

@@ -34,7 +34,7 @@ async function scene(seed: number) {
 }
 
 t.test('a small file costs as few messages and syncs as can be', async t => {
-  const { cluster, finish, costOf, create } = await scene(1)
+  const { cluster, fileSystem, finish, pass, costOf, create } = await scene(1)
   t.teardown(() => { cluster.remove() })
   t.strictSame(await costOf(async turn => {
     const file = await create(`file-${turn}`)
@@ -45,6 +45,17 @@ t.test('a small file costs as few messages and syncs as can be', async t => {
     messages: 2 * (2 + 1 + 1 + 2),
     // The journal's: what is closed is in three page caches.
     syncs: 2,
+  })
+  await pass(2_000)
+  t.strictSame(await costOf(async turn => {
+    const { inode } = await fileSystem.lookup(fileSystem.root, nameSchema.parse(`file-${turn}`), superuser)
+    const file = await fileSystem.open(inode, { read: true, write: false }, superuser)
+    t.equal((await file.read(0, page.length)).length, 1)
+    await file.close()
+  }), {
+    // To the master: open, whose answer says where the bytes are. To a chunkserver: read. Names come with the directory.
+    messages: 2 * 2,
+    syncs: 0,
   })
   const file = await finish(create('synced'))
   t.strictSame(await costOf(async turn => {

@@ -76,7 +76,12 @@ function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRang
       if (replica === undefined) {
         // What was acknowledged is on all of them: then nothing was.
         const isHole = location.unproven === true && noneThere > 0 && noneThere === replicas.length
-        if (running === 0) end(() => { isHole ? resolve({ bytes: Buffer.alloc(0), replicaLengthBytes: 0 }) : reject(lastError) })
+        if (running === 0) {
+          end(() => {
+            if (isHole) resolve({ bytes: Buffer.alloc(0), replicaLengthBytes: 0 })
+            else reject(lastError)
+          })
+        }
         return
       }
       asked++
