@@ -179,6 +179,8 @@ t.test('half a reconciliation leaves no replica that counts', async t => {
   await t.rejects(servers.fence(3, 3), { code: 'no-such-replica' })
   t.equal(servers.onDisk(3), undefined)
   servers.world.network.heal()
+  // Who was silent just now is not asked again at once.
+  await servers.pass(5_000)
   await servers.fence(1, 4)
   await t.rejects(servers.fence(3, 4), { code: 'no-such-replica' })
   t.same(await servers.reconcile(1, { v: 4, peers: [3] }), { failed: [] })

@@ -109,7 +109,8 @@ export class ReplicaModel {
     else this.#history.push(found)
     this.#acknowledged = this.#history.length - 1
     if (how === 'power cut') this.#synced = 0
-    this.versionLeast = version
+    // What a kill left may be in the page cache only: the next power cut may bring back what was there before.
+    if (how === 'power cut') this.versionLeast = version
     this.versionMost = version
     this.state = state
     this.changing = false

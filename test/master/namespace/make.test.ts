@@ -12,6 +12,7 @@ t.test('a new file belongs to its maker, is empty, and carries the time of its m
   t.same(attributes(f.core.state, { inode }), {
     inode, type: 'file', mode: 0o6640, links: 1, uid: 1000, gid: 1000, device: 0, sizeBytes: 0, allocatedBytes: 0,
     accessedNs: now, modifiedNs: now, changedNs: now, contentVersion: 1, chunkSizeBytes: 65_536,
+    hasXattrs: false,
   })
 })
 
