@@ -1,70 +1,80 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { open, type RootDatabase } from 'lmdb'
+import { open, type Database, type RootDatabase } from 'lmdb'
+import { Table } from './keys.ts'
 
 /** Address space set aside for the file; the file grows only as it is filled. */
 const MAP_BYTES = 2 ** 38
 
+/** Room for tables to come. */
+const TABLES_MAX = 64
+
 /**
- * LMDB as the state uses it: one tree of bytes, written by one synchronous transaction at a time, never synced by
+ * LMDB as the state uses it: a tree of bytes for each table, so that new keys at the end of a table come to the end of a
+ * tree, where LMDB fills pages instead of halving them; written by one synchronous transaction at a time, never synced by
  * itself. After the death of the process the page cache still has all of it; after a power cut nothing here can be
  * trusted, and recovery starts from a checkpoint.
  */
 export class Store {
   readonly #file: string
-  readonly #tree: RootDatabase<Buffer, Buffer>
+  readonly #root: RootDatabase<Buffer, Buffer>
+  /** By the table's number, the first byte of a key. */
+  readonly #tables: readonly Database<Buffer, Buffer>[]
   /** The copy under way: the tree must not be closed under it. */
   #copying: Promise<void> = Promise.resolve()
 
   constructor(file: string) {
     this.#file = file
-    this.#tree = open<Buffer, Buffer>({
+    this.#root = open<Buffer, Buffer>({
+      maxDbs: TABLES_MAX,
       path: file, noSubdir: true, encoding: 'binary', keyEncoding: 'binary', noSync: true, overlappingSync: false,
       mapSize: MAP_BYTES, cache: false, eventTurnBatching: false,
     })
+    this.#tables = Array.from({ length: Math.max(...Object.values(Table)) + 1 }, (_, number) => (
+      this.#root.openDB<Buffer, Buffer>({ name: String(number), encoding: 'binary', keyEncoding: 'binary', cache: false })))
   }
 
   /** The value, usable only until the next read: decode it at once, and mind that its length is no guide. */
   peek(key: Buffer): Buffer | undefined {
-    return this.#tree.getBinaryFast(key)
+    return this.#of(key).getBinaryFast(key)
   }
 
   get(key: Buffer): Buffer | undefined {
-    return this.#tree.getBinary(key)
+    return this.#of(key).getBinary(key)
   }
 
   put(key: Buffer, value: Buffer): void {
-    this.#tree.putSync(key, value)
+    this.#of(key).putSync(key, value)
   }
 
   /** @returns whether there was something to remove */
   remove(key: Buffer): boolean {
-    return this.#tree.removeSync(key)
+    return this.#of(key).removeSync(key)
   }
 
   /** Keys from `start` to before `end`; what is written meanwhile may or may not be among them. */
   keys(range: { start: Buffer, end: Buffer, limit?: number, after?: boolean }): Iterable<Uint8Array> {
-    return this.#tree.getKeys(optionsOf(range))
+    return this.#of(range.start).getKeys(optionsOf(range))
   }
 
   entries(
     range: { start: Buffer, end: Buffer, limit?: number, after?: boolean },
   ): Iterable<{ key: Uint8Array, value: Buffer }> {
-    return this.#tree.getRange(optionsOf(range))
+    return this.#of(range.start).getRange(optionsOf(range))
   }
 
   count(range: { start: Buffer, end: Buffer }): number {
-    return this.#tree.getKeysCount(range)
+    return this.#of(range.start).getKeysCount(range)
   }
 
   /** All that `run` writes, or nothing when it throws. */
   transaction<Result>(run: () => Result): Result {
-    return this.#tree.transactionSync(run)
+    return this.#root.transactionSync(run)
   }
 
   /** Copies the state as it is now, without holding up anyone; the copy is durable when this resolves. */
   async copyTo(file: string): Promise<void> {
-    const copying = this.#tree.backup(file, false)
+    const copying = this.#root.backup(file, false)
     this.#copying = copying.catch(() => undefined)
     await copying
     await madeDurable(file)
@@ -81,9 +91,15 @@ export class Store {
     makeDurable(this.#file)
   }
 
+  #of(key: Buffer): Database<Buffer, Buffer> {
+    const table = this.#tables[key[0] ?? 0]
+    if (table === undefined) throw new Error(`there is no table ${String(key[0])}`)
+    return table
+  }
+
   async close(): Promise<void> {
     await this.#copying
-    await this.#tree.close()
+    await this.#root.close()
   }
 }
 
