@@ -69,7 +69,7 @@ export abstract class Machine {
     this.life = life
     return {
       clock: this.world.clockOf(this.host, life), network: networkOf(this.world, this.host, life), disk: diskOf(this.disk, life),
-      random: this.random, log: logOf(this.#listening, this.host, life),
+      random: this.random, log: logOf(this.#listening, this, life),
     }
   }
 
@@ -102,15 +102,20 @@ function networkOf(world: World, host: string, life: Life): Network {
   }
 }
 
-/** The log of one process: what says that a handler threw something else than a DfsError is a fault of ours. */
-function logOf({ log, onFault }: Listening, host: string, life: Life): Log {
+/**
+ * The log of one process. Two things that it may say are faults of ours: that a handler threw something else than a DfsError,
+ * and that a replica is corrupt although the disk has kept its word.
+ */
+function logOf({ log, onFault }: Listening, { host, disk }: Machine, life: Life): Log {
   return {
     debug: (facts, sentence) => { log.debug({ host, ...facts }, sentence) },
     info: (facts, sentence) => { log.info({ host, ...facts }, sentence) },
     warn: (facts, sentence) => { log.warn({ host, ...facts }, sentence) },
     error: (facts, sentence) => {
       log.error({ host, ...facts }, sentence)
-      if (!life.dead && 'method' in facts && 'error' in facts) onFault(new Error(`${host}: ${sentence}`, { cause: facts.error }))
+      if (life.dead) return
+      if ('method' in facts && 'error' in facts) onFault(new Error(`${host}: ${sentence}`, { cause: facts.error }))
+      if ('state' in facts && facts.state === 'corrupt' && !disk.broken) onFault(new Error(`${host}: ${sentence}`))
     },
   }
 }

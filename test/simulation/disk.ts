@@ -132,6 +132,8 @@ export class SimulatedDisk implements Disk {
   syncFault: DiskError | undefined
   /** How many times longer everything takes. */
   slowness = 1
+  /** Whether it ever failed, or gave back something else than it was given, without having lost power. */
+  broken = false
 
   constructor({ random, clock, totalBytes = 2 ** 40 }: SimulatedDiskOptions) {
     this.#random = random
@@ -175,6 +177,7 @@ export class SimulatedDisk implements Disk {
     const file = this.#files.get(name)
     const at = Math.floor(bit / 8)
     if (file === undefined || at >= file.sizeBytes) return false
+    this.broken = true
     file.bytes[at] = (file.bytes[at] ?? 0) ^ (1 << bit % 8)
     if (at < file.durable.length) file.durable[at] = (file.durable[at] ?? 0) ^ (1 << bit % 8)
     return true
@@ -239,7 +242,7 @@ export class SimulatedDisk implements Disk {
     this.call()
     const asked = this.#nameChanges.filter(change => change.folder === (folder === '.' ? '' : folder))
     await this.takeTime()
-    if (this.syncFault !== undefined) throw this.syncFault
+    this.maySync()
     this.#nameChanges = this.#nameChanges.filter(change => !asked.includes(change))
   }
 
@@ -264,12 +267,17 @@ export class SimulatedDisk implements Disk {
     this.calls++
     this.#callsLeft--
     if (this.#callsLeft < 0 || generation !== this.#generation) throw new DiskError('ECRASH', 'the process has crashed')
-    if (this.fault !== undefined) throw this.fault
+    this.#throwIf(this.fault)
   }
 
   /** Throws while the disk takes no writes. */
   mayWrite(): void {
-    if (this.writeFault !== undefined) throw this.writeFault
+    this.#throwIf(this.writeFault)
+  }
+
+  /** Throws while the disk syncs nothing. */
+  maySync(): void {
+    this.#throwIf(this.syncFault)
   }
 
   /** Sometimes writes back a page before a file changes. */
@@ -287,6 +295,12 @@ export class SimulatedDisk implements Disk {
     if (clock === undefined) return
     const delayMs = (0.05 + this.#random.fraction() * (this.#random.chance(0.01) ? 50 : 2)) * this.slowness
     await new Promise<void>(resolve => { clock.after(delayMs, resolve) })
+  }
+
+  #throwIf(fault: DiskError | undefined): void {
+    if (fault === undefined) return
+    this.broken = true
+    throw fault
   }
 
   #setName(name: string, file: SimulatedInode | undefined): void {
@@ -367,11 +381,9 @@ class SimulatedFile implements DiskFile {
     const pages = [...this.#file.dirtyPages]
     await this.#disk.takeTime()
     this.#call()
-    if (this.#disk.syncFault !== undefined) {
-      this.#file.forgetDirty(pages)
-      throw this.#disk.syncFault
-    }
-    this.#file.persist(pages)
+    if (this.#disk.syncFault === undefined) this.#file.persist(pages)
+    else this.#file.forgetDirty(pages)
+    this.#disk.maySync()
   }
 
   close(): void {

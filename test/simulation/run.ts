@@ -3,6 +3,7 @@ import { superuser } from '../../src/protocol/attributes.ts'
 import type { InodeId } from '../../src/protocol/identifiers.ts'
 import { bytesOfText, type Name } from '../../src/protocol/names.ts'
 import { silentLog, type Log } from '../../src/seams/log.ts'
+import { ContendedFile } from './contended-file.ts'
 import { checkContents, checkReplicas, converged } from './ending.ts'
 import { SimulatedCluster, type ClientMachine } from './cluster.ts'
 import { Faults, usualFaults, type FaultKind } from './faults.ts'
@@ -88,6 +89,8 @@ class Run {
   readonly #files: Workload[] = []
   readonly #trees: TreeWorkload[] = []
   readonly #sharedLog = new SharedLog()
+  /** In some runs only: it keeps its chunk from ever coming to rest. */
+  readonly #contended: ContendedFile | undefined
   readonly #journeys: Journey[] = []
   readonly #eventsMax: number
   /** Rejects when something goes wrong outside of what the clients wait for. */
@@ -97,6 +100,7 @@ class Run {
     const { seed, steps, clients = 2, faults = usualFaults, overlapping = false } = options
     const { trashMs = seed % 5 === 2 ? TRASH_MS : 0 } = options
     this.#options = { seed, steps, clients, faults, overlapping, trashMs }
+    this.#contended = seed % 5 === 3 && !overlapping ? new ContendedFile() : undefined
     this.#world = new World(seed)
     this.cluster = new SimulatedCluster(this.#world, { servers, log, trashMs, onFault: this.#trouble.reject })
     this.#faults = new Faults(this.cluster, this.#world.random.fork(),
@@ -128,7 +132,7 @@ class Run {
     // A write whose writer and a replica fail together may be left in some replicas only: see docs/consistency.md.
     if (!overlapping) checkReplicas(cluster)
     await this.#finish('checking everything again', this.#check())
-    if (!overlapping) await this.#finish('checking the log', this.#sharedLog.check(this.#anyone.client.fileSystem))
+    if (!overlapping) await this.#finish('checking what all wrote', this.#checkShared())
     await this.#finish('stopping', cluster.stop())
     const restored = this.#files.reduce((sum, workload) => sum + workload.restored, 0)
     return { events: world.steps, virtualMs: world.clock.nowMs(), faults: this.#faults.done, steps: this.#stepsDone, restored }
@@ -164,6 +168,7 @@ class Run {
 
   async #prepare(): Promise<void> {
     await this.#sharedLog.make(this.#anyone.client.fileSystem)
+    await this.#contended?.make(this.#anyone.client.fileSystem)
     for (const machine of this.cluster.clients) {
       this.#files.push(await this.#fileWorkload(machine))
       this.#trees.push(await this.#treeWorkload(machine))
@@ -179,11 +184,23 @@ class Run {
     await Promise.all([
       ...this.#files.map(workload => workload.run(steps)),
       ...this.#trees.map(workload => workload.run(Math.ceil(steps / 2))),
-      ...overlapping ? [] : this.cluster.clients.map(({ host, client }) => this.#sharedLog.append({
-        fileSystem: client.fileSystem, clock: this.#world.clock, random: this.#world.random.fork(), label: host,
-        journey: this.#journey(`${host}, log`),
-      }, Math.ceil(steps / 4))),
+      ...overlapping ? [] : this.cluster.clients.flatMap(machine => [
+        this.#sharedLog.append(this.#sharer(machine, 'log'), Math.ceil(steps / 4)),
+        this.#contended?.write(this.#sharer(machine, 'contended'), Math.ceil(steps / 2)),
+      ]),
     ])
+  }
+
+  #sharer({ host, client: { fileSystem } }: ClientMachine, what: string) {
+    return {
+      fileSystem, clock: this.#world.clock, random: this.#world.random.fork(), label: host,
+      journey: this.#journey(`${host}, ${what}`),
+    }
+  }
+
+  async #checkShared(): Promise<void> {
+    await this.#sharedLog.check(this.#anyone.client.fileSystem)
+    await this.#contended?.check(this.#anyone.client.fileSystem)
   }
 
   async #check(): Promise<void> {

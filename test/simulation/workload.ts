@@ -14,6 +14,8 @@ import type { SeededRandom } from './random.ts'
 const WRITE_BYTES_MAX = 300_000
 const FILE_BYTES_MAX = 900_000
 const FILES_MAX = 5
+/** Files without a name that are kept open, for their client to die with. */
+const NAMELESS_MAX = 2
 
 /** Where unsynced bytes may be lost, a file is synced after so many changes, so that what may be read stays bounded. */
 const UNSYNCED_CHANGES_MAX = 6
@@ -26,6 +28,13 @@ interface Held {
   model: ModelFile
   /** Open for writing while its writer works on it. */
   handle: OpenFile | undefined
+}
+
+/** A file that lost its name while it was open, and stays open. */
+interface Nameless {
+  formerName: Name
+  model: ModelFile
+  handle: OpenFile
 }
 
 /** A file that was removed, and until when it is in the trash for certain; undefined where it may never have gone there. */
@@ -50,6 +59,8 @@ export class Workload {
   readonly #label: string
   readonly #closed: ClosedFiles
   readonly #files: Held[] = []
+  /** Longest open first. */
+  readonly #nameless: Nameless[] = []
   readonly #trash: { trash: Trash, keepMs: number } | undefined
   readonly #removed: Removed[] = []
   #nextName = 1
@@ -214,7 +225,7 @@ export class Workload {
     this.#closedNow(file)
   }
 
-  /** Unlinks, half of the time while it is open: what was open must stay readable. */
+  /** Unlinks, half of the time while it is open: what was open must stay readable, for as long as it is. */
   async #unlink(file: Held): Promise<void> {
     const keepOpen = this.#random.chance(0.5)
     if (keepOpen) await this.#handle(file)
@@ -231,10 +242,19 @@ export class Workload {
         name: file.name, model: file.model, sureUntilMs: isKept ? beganMs + this.#trash.keepMs : undefined,
       })
     }
-    if (file.handle === undefined) return
-    this.#journey.doing = `reading ${file.name}, which was unlinked while open`
-    this.#check(Buffer.concat(await file.handle.read(0, FILE_BYTES_MAX * 2)), file.model)
-    await file.handle.close()
+    const { name, model, handle } = file
+    if (handle === undefined) return
+    this.#nameless.push({ formerName: name, model, handle })
+    if (this.#nameless.length > NAMELESS_MAX) await this.#closeNameless()
+  }
+
+  async #closeNameless(): Promise<void> {
+    const nameless = this.#nameless.shift()
+    if (nameless === undefined) return
+    const { formerName, model, handle } = nameless
+    this.#journey.doing = `reading ${formerName}, which was unlinked while open`
+    this.#check(Buffer.concat(await handle.read(0, FILE_BYTES_MAX * 2)), model)
+    await handle.close()
   }
 
   /** Brings a removed file back, if its time is not over: then it is as it was. */
@@ -287,6 +307,7 @@ export class Workload {
 
   /** Closes everything and checks every file of this client, and that there are no others. */
   async checkAll(): Promise<void> {
+    while (this.#nameless.length > 0) await this.#closeNameless()
     for (const file of this.#files) await this.#close(file)
     for (const { name, model } of this.#files) {
       this.#journey.doing = `checking ${name} in the end`

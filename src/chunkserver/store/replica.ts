@@ -453,7 +453,7 @@ export class Replica {
   #noteCorrupt(why: string): void {
     if (this.#state === 'corrupt') return
     this.#state = 'corrupt'
-    this.#shared.log.error({ chunk: this.chunk, version: this.#version }, `a replica is corrupt: ${why}`)
+    this.#shared.log.error({ chunk: this.chunk, version: this.#version, state: this.#state }, `a replica is corrupt: ${why}`)
     this.#shared.changed(this)
   }
 
