@@ -17,6 +17,7 @@ interface Options {
   advertise?: string
   rack: string
   host: string
+  capacity?: number
   scrubPeriod: number
   scrubRate: number
   logLevel: string
@@ -31,6 +32,12 @@ function address(text: string): string {
   return text
 }
 
+function capacityArgument(text: string): number {
+  const bytes = sizeArgument(text)
+  if (bytes < 1) throw new InvalidArgumentError('expected a size above 0')
+  return bytes
+}
+
 const options = new Command(NAME)
   .description('Keeps replicas of chunks on one disk and serves them. Run one for each disk.')
   .version(version)
@@ -40,6 +47,7 @@ const options = new Command(NAME)
   .option('--advertise <host:port>', 'where others reach this server, if not where it listens', address)
   .option('--rack <name>', 'servers of one rack may fail together', 'default')
   .option('--host <name>', 'name of this machine', os.hostname())
+  .option('--capacity <size>', 'how much of the disk to use for replicas; all of it if not given', capacityArgument)
   .addOption(new Option('--scrub-period <time>', 'every replica is read and checked once in this time; 0: only when asked for')
     .argParser(durationArgument).default(defaultScrub.periodMs, '7d'))
   .addOption(new Option('--scrub-rate <size>', 'and never more than this in a second')
@@ -51,7 +59,7 @@ const options = new Command(NAME)
 const log = standardErrorLog(NAME, options.logLevel)
 
 await runDaemon(NAME, log, async () => {
-  const { data, master: masters, listen, advertise, rack, host, scrubPeriod, scrubRate } = options
+  const { data, master: masters, listen, advertise, rack, host, capacity, scrubPeriod, scrubRate } = options
   const lock = await takeFolder(data, 'chunkserver')
   const server = await ChunkServer.start({
     seams: {
@@ -60,7 +68,7 @@ await runDaemon(NAME, log, async () => {
     },
     config: {
       listen, rack, host, masters, scrub: { periodMs: scrubPeriod, bytesPerS: Math.max(1, scrubRate) },
-      ...(advertise === undefined ? {} : { advertise }),
+      ...(advertise === undefined ? {} : { advertise }), ...(capacity === undefined ? {} : { capacityBytes: capacity }),
     },
   })
   return {

@@ -12,6 +12,8 @@ export interface ChunkServerConfig {
   host: string
   /** HOST:PORT of each master; the first that answers will do. */
   masters: readonly string[]
+  /** How much of the disk replicas may take, in bytes; all of it where this is missing. */
+  capacityBytes?: number
   timing?: Partial<Timing>
   scrub?: Partial<ScrubConfig>
 }

@@ -8,6 +8,7 @@ import { repeat, type Repeated } from '../seams/background.ts'
 import type { Seams } from '../seams/index.ts'
 import type { Connection, Listener } from '../seams/network.ts'
 import { listenAgain } from './address.ts'
+import { capacityWithin } from './capacity.ts'
 import { Changes } from './changes.ts'
 import { defaultTiming, type ChunkServerConfig, type Timing } from './config.ts'
 import { DiskHealth } from './disk-health.ts'
@@ -134,7 +135,7 @@ export class ChunkServer {
     return new MasterLink({ network, clock, log }, cluster, {
       self: { server: parts.self, address: this.address, rack, host },
       changes: this.#changes,
-      capacity: () => disk.capacity(),
+      capacity: () => capacityWithin(this.#config.capacityBytes, disk.capacity(), parts.store.sizeBytes),
       load: () => this.#calls.running,
       diskFault: async () => {
         await parts.health.probe()

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { balanceCommand } from './commands/balance.ts'
 import { catCommand } from './commands/cat.ts'
 import { chunkserverCommand } from './commands/chunkserver.ts'
 import { dfCommand } from './commands/df.ts'
@@ -59,7 +60,7 @@ function program(run: Runner, { stdout, stderr }: Machine): Command {
   const dfs = new Command('dfs').description(ABOUT).version(version)
   const commands = [
     lsCommand, statCommand, infoCommand, catCommand, getCommand, putCommand, mkdirCommand, mvCommand, rmCommand,
-    dfCommand, statusCommand, fsckCommand, scrubCommand, trashCommand, chunkserverCommand,
+    dfCommand, statusCommand, fsckCommand, scrubCommand, balanceCommand, trashCommand, chunkserverCommand,
   ]
   for (const make of commands) {
     dfs.addCommand(make(run))

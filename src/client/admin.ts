@@ -4,11 +4,13 @@ import { DfsError } from '../protocol/errors.ts'
 import { chunkIndexAt, type ChunkId, type ChunkVersion, type InodeId, type ServerId } from '../protocol/identifiers.ts'
 import { limits } from '../protocol/limits.ts'
 import type { LinkPool } from '../protocol/link-pool.ts'
-import { masterApi, type ChunkserverList, type ClusterStatus, type FileInfo } from '../protocol/master-api.ts'
+import { masterApi, type BalanceStatus, type ChunkserverList, type ClusterStatus, type FileInfo } from '../protocol/master-api.ts'
 import type { Clock } from '../seams/clock.ts'
 import type { MasterSession } from './master/session.ts'
 
-const { status, fileInfo, orphans, chunkservers, drain, forget } = masterApi.methods
+const {
+  status, fileInfo, orphans, chunkservers, drain, forget, balance, startBalance, stopBalance,
+} = masterApi.methods
 
 /** Reading and checking a whole chunk from a slow disk takes its time, in ms. */
 const VERIFY_MS = 30_000
@@ -44,6 +46,24 @@ export class Admin {
   /** @param force also where the server may have the only replica of something @throws DfsError 'invalid' */
   async forget(server: ServerId, { force }: { force: boolean }): Promise<void> {
     await this.#session.ask(forget, { server, force })
+  }
+
+  /** How evenly full the servers are, and how evening that out gets on. */
+  balance(): Promise<BalanceStatus> {
+    return this.#session.ask(balance, {})
+  }
+
+  /**
+   * Begins to even out how full the servers are, or goes on under another order.
+   * @param threshold how far from the mean a server's used share may be, 0 to 1
+   * @param rateBytes for each server, per second; 0 is no limit
+   */
+  startBalance(order: { threshold: number, rateBytes: number }): Promise<BalanceStatus> {
+    return this.#session.ask(startBalance, order)
+  }
+
+  stopBalance(): Promise<BalanceStatus> {
+    return this.#session.ask(stopBalance, {})
   }
 
   /** A file with all its chunks and where their replicas are, as the master sees them. */

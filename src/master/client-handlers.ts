@@ -123,6 +123,16 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     drain: async request => ({ reply: await drain(parts, request) }),
     forget: async request => ({ reply: await forget(parts, request) }),
 
+    balance: () => ({ reply: parts.balancer.status() }),
+    startBalance: order => {
+      parts.balancer.start(order)
+      return { reply: parts.balancer.status() }
+    },
+    stopBalance: () => {
+      parts.balancer.stop()
+      return { reply: parts.balancer.status() }
+    },
+
     status: () => ({ reply: status(parts) }),
     fileInfo: async request => {
       // Until then what is missing may only be late.

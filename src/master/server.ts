@@ -7,6 +7,7 @@ import { repeat, type Repeated } from '../seams/background.ts'
 import type { Seams } from '../seams/index.ts'
 import type { Connection, Listener } from '../seams/network.ts'
 import { noPauses, type Pauses } from '../seams/pauses.ts'
+import { Balancer } from './balance/balancer.ts'
 import { ANY_VERSION, Drops } from './chunks/drops.ts'
 import { coreTable } from './chunks/core-table.ts'
 import { Leases } from './chunks/leases.ts'
@@ -100,8 +101,9 @@ export class Master {
     }
     const repair = new Repair(chunks)
     const reports = new Reports({ table, locations, leases, drops, log })
+    const balancer = new Balancer(chunks, repair)
     this.#parts = {
-      core, chunks, known: this.#known, repair, reports, cluster, version, startedMs: clock.nowMs(),
+      core, chunks, known: this.#known, repair, balancer, reports, cluster, version, startedMs: clock.nowMs(),
       pauses: new PauseWatch({ pauses, log }),
     }
     core.onFreed(freed => { this.#freed(freed) })
@@ -123,13 +125,14 @@ export class Master {
     for (const task of this.#background) await task.stop()
     await this.#listener?.close()
     for (const link of this.#links) link.close('the master stops')
-    await this.#parts.repair.stop()
+    this.#parts.balancer.stop()
+    await Promise.all([this.#parts.repair.stop(), this.#parts.balancer.idle()])
     await this.#parts.core.close()
   }
 
   async #listen(): Promise<void> {
     const { network, clock, log } = this.#seams
-    const { chunks, repair, core, pauses } = this.#parts
+    const { chunks, repair, balancer, core, pauses } = this.#parts
     this.#listener = await network.listen(chunks.config.listen, connection => { void this.#accept(connection) })
     this.#background.push(
       repeat({ clock, log, everyMs: chunks.config.repairMs, name: 'repair' }, () => {
@@ -137,6 +140,7 @@ export class Master {
         // Not awaited: one slow chunkserver must not hold up the repair of what others have.
         void chunks.drops.step()
       }),
+      repeat({ clock, log, everyMs: chunks.config.repairMs, name: 'balance' }, () => { balancer.step() }),
       repeat({ clock, log, everyMs: Math.max(50, chunks.config.sessionMs / 8), name: 'sessions' }, () => core.sessions.expire()),
       repeat({ clock, log, everyMs: PAUSES_MS, name: 'pauses' }, () => { pauses.step() }),
       repeat({ clock, log, everyMs: TRASH_MS, name: 'trash' }, () => expireTrash(core, clock)),

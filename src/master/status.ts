@@ -2,6 +2,7 @@ import type { ReplyOf, RequestOf } from '../protocol/api.ts'
 import type { ClusterId } from '../protocol/identifiers.ts'
 import { DfsError } from '../protocol/errors.ts'
 import type { ClusterStatus, FileInfo, masterApi } from '../protocol/master-api.ts'
+import type { Balancer } from './balance/balancer.ts'
 import { fitness } from './chunks/choose.ts'
 import type { Replica } from './chunks/locations.ts'
 import type { ChunkParts } from './chunks/parts.ts'
@@ -17,6 +18,7 @@ export interface StatusParts {
   readonly chunks: ChunkParts
   readonly known: KnownServers
   readonly repair: Repair
+  readonly balancer: Balancer
   readonly reports: Reports
   readonly cluster: ClusterId
   readonly version: string

@@ -127,6 +127,34 @@ const repairStatus = z.object({
 })
 export type RepairStatus = z.infer<typeof repairStatus>
 
+/** 'off': nobody has begun since the master started. 'stuck': nothing that is left to move may move anywhere. */
+const balanceState = z.enum(['off', 'running', 'balanced', 'stuck', 'stopped'])
+
+/** A part of a whole, 0 to 1. */
+const share = z.number().min(0).max(1)
+
+const balanceStatus = z.object({
+  state: balanceState,
+  /** How far from the mean a server's used share may be. */
+  threshold: share,
+  rateBytes: whole,
+  /** Of all disks that take part. */
+  mean: share,
+  /** It stands back until chunks that lack replicas have them. */
+  waitsForRepair: z.boolean(),
+  /** `takesPart`: it is live, its disk works, and it is not being drained. */
+  servers: z.array(serverAddress.extend({ totalBytes: whole, usedBytes: whole, share, takesPart: z.boolean() })),
+  /** Moves under way, and what has been moved since the order was given; bytes per second of the last seconds. */
+  running: whole,
+  movedChunks: whole,
+  movedBytes: whole,
+  bytesPerSecond: whole,
+  /** Has to move at least until every server is within the threshold. */
+  leftBytes: whole,
+  /** Since the order was given, until it ended. */
+  tookMs: whole,
+})
+
 /** A file in the trash. */
 const trashedFile = z.object({
   inode: inodeId,
@@ -237,6 +265,11 @@ export const masterApi = defineApi('master', {
     z.object({ warnings: z.array(z.string()) })),
   /** Forgets a server that never comes back. @throws 'invalid' it is connected, or may have the only replica of something */
   forget: method(92, z.object({ server: serverId, force: z.boolean() }), nothing),
+  /** How evenly full the servers are, and how evening that out gets on. */
+  balance: method(93, nothing, balanceStatus),
+  /** Begins to even it out, or goes on under another order. `rateBytes`: for each server, per second; 0 is no limit. */
+  startBalance: method(94, z.object({ threshold: share.min(0.001), rateBytes: whole }), balanceStatus),
+  stopBalance: method(95, nothing, balanceStatus),
   fileInfo: method(81, z.object({ inode: inodeId, first: chunkIndex, count: whole.min(1).max(limits.locatePageMax) }), z.object({
     type: fileType, sizeBytes: whole, chunkSizeBytes: whole,
     chunks: z.array(z.object({
@@ -255,4 +288,6 @@ export const masterApi = defineApi('master', {
 
 export type FileInfo = z.infer<typeof masterApi.methods.fileInfo.reply>
 export type ChunkserverList = z.infer<typeof masterApi.methods.chunkservers.reply>
+export type BalanceState = z.infer<typeof balanceState>
+export type BalanceStatus = z.infer<typeof balanceStatus>
 export type ClusterStatus = z.infer<typeof masterApi.methods.status.reply>

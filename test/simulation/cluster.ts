@@ -183,6 +183,8 @@ class MasterMachine extends Machine {
 
 class ChunkserverMachine extends Machine {
   readonly #rack: string
+  /** Of its disk, from its next start on. */
+  capacityBytes: number | undefined
   #server: ChunkServer | undefined
 
   constructor(world: World, number: number, listening: Listening) {
@@ -198,7 +200,10 @@ class ChunkserverMachine extends Machine {
   async start(): Promise<void> {
     this.#server = await ChunkServer.start({
       seams: this.outside(),
-      config: { listen: `${this.host}:9500`, rack: this.#rack, host: this.host, masters: [MASTER_ADDRESS] },
+      config: {
+        listen: `${this.host}:9500`, rack: this.#rack, host: this.host, masters: [MASTER_ADDRESS],
+        ...(this.capacityBytes === undefined ? {} : { capacityBytes: this.capacityBytes }),
+      },
     })
   }
 }

@@ -8,8 +8,14 @@ const SHARE = 0.3
 /** How long the cluster has to empty a server once nobody hurts it any more, in ms. */
 const EMPTY_WITHIN_MS = 60_000
 
+/** Of each server, when somebody balances: so small that a few chunks make a difference. */
+const CAPACITY_BYTES = 32 * 2 ** 20
+const THRESHOLD = 0.01
+/** Balancing goes by whole chunks, and by what servers told of their disks a moment ago. */
+const THRESHOLD_SLACK = 0.005
+
 /**
- * Somebody who takes servers out of the cluster and back in while it is at work. One server of four can go: the others have
+ * Somebody who evens out how full the servers are, and takes servers out of the cluster and back in while it is at work. One server of four can go: the others have
  * to end with everything that it had.
  */
 export class Operator {
@@ -25,6 +31,7 @@ export class Operator {
     this.#cluster = cluster
     this.#random = new SeededRandom(seed)
     this.#isAtWork = this.#random.chance(SHARE) && isAllowed && cluster.servers.length > 3
+    if (this.#isAtWork) for (const server of cluster.servers) server.capacityBytes = CAPACITY_BYTES
   }
 
   /** Goes on until `stop`; what it has begun by then comes to its end. */
@@ -33,7 +40,8 @@ export class Operator {
     while (this.#isAtWork) {
       await pause(clock, 500 + this.#random.below(6_000), this.#stopping.signal)
       if (this.#stopping.signal.aborted) return
-      await this.#drain()
+      if (this.#random.chance(0.5)) await this.#drain()
+      else await this.#balance()
     }
   }
 
@@ -68,6 +76,31 @@ export class Operator {
       await pause(clock, 500)
     }
     await admin.drain([id], { cancel: true })
+  }
+
+  async #balance(): Promise<void> {
+    const { clients: [first], world: { clock } } = this.#cluster
+    if (first === undefined) return
+    const { admin } = first.client
+    await admin.startBalance({ threshold: THRESHOLD, rateBytes: this.#random.pick([0, 2 ** 20]) })
+    this.#note('balancing')
+    const stopAtMs = clock.nowMs() + (this.#random.chance(0.3) ? this.#random.below(5_000) : Infinity)
+    let deadlineMs = Infinity
+    for (;;) {
+      await pause(clock, 500)
+      const isQuiet = this.#stopping.signal.aborted
+      if (isQuiet) deadlineMs = Math.min(deadlineMs, clock.nowMs() + EMPTY_WITHIN_MS)
+      const { state, servers, mean, movedChunks, leftBytes } = clock.nowMs() < stopAtMs ? await admin.balance() : await admin.stopBalance()
+      if (state !== 'running') {
+        this.#note(`balancing ended: ${state}, moved ${String(movedChunks)}`)
+        if (!isQuiet || state !== 'balanced') return
+        for (const { address, share, takesPart } of servers) {
+          assert(!takesPart || Math.abs(share - mean) < THRESHOLD + THRESHOLD_SLACK, `${address} is not balanced: ${String(share)}`)
+        }
+        return
+      }
+      assert(clock.nowMs() < deadlineMs, `${String(leftBytes)} bytes are left to balance, and nothing moves`)
+    }
   }
 
   #note(what: string): void {

@@ -5,6 +5,7 @@ import { bytesOfText, type Name } from '../../src/protocol/names.ts'
 import { silentLog, type Log } from '../../src/seams/log.ts'
 import { ContendedFile } from './contended-file.ts'
 import { checkContents, checkReplicas, converged } from './ending.ts'
+import { watchGivenUp } from './given-up.ts'
 import { SimulatedCluster, type ClientMachine } from './cluster.ts'
 import { Faults, usualFaults, type FaultKind } from './faults.ts'
 import { Journey } from './journey.ts'
@@ -102,7 +103,10 @@ class Run {
     this.#options = { seed, steps, clients, faults, overlapping, trashMs }
     this.#contended = seed % 5 === 3 && !overlapping ? new ContendedFile() : undefined
     this.#world = new World(seed)
-    this.cluster = new SimulatedCluster(this.#world, { servers, log, trashMs, onFault: this.#trouble.reject })
+    this.cluster = new SimulatedCluster(this.#world, {
+      servers, trashMs, log: overlapping ? log : watchGivenUp(log, () => this.cluster, this.#trouble.reject),
+      onFault: this.#trouble.reject,
+    })
     this.#faults = new Faults(this.cluster, this.#world.random.fork(),
       { kinds: faults, mode: overlapping ? 'overlapping' : 'one at a time' })
     this.#operator = new Operator(this.cluster, { seed, isAllowed: !overlapping })

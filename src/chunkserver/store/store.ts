@@ -33,7 +33,7 @@ const CLEANED_AT_ONCE = 8
 
 /** What the master should hear of before the next full report. */
 export type StoreChange =
-  /** A replica came or changed its state. */
+  /** A replica came or changed its state, or has another length and came to rest. */
   | ReplicaReport
   | { gone: ChunkId }
 
@@ -48,6 +48,8 @@ export class ReplicaStore {
   /** Least lately changed first. */
   readonly #dirty = new Set<Replica>()
   readonly #copies = new Map<ChunkId, Replica>()
+  /** Lengths as listeners were told last. */
+  readonly #toldBytes = new WeakMap<Replica, number>()
   readonly #listeners: ((change: StoreChange) => void)[] = []
 
   /**
@@ -81,6 +83,13 @@ export class ReplicaStore {
 
   get size(): number {
     return this.#replicas.size
+  }
+
+  /** Of all replicas together. */
+  get sizeBytes(): number {
+    let sizeBytes = 0
+    for (const { lengthBytes } of this.#replicas.values()) sizeBytes += lengthBytes
+    return sizeBytes
   }
 
   get(chunk: ChunkId): Replica | undefined {
@@ -263,6 +272,8 @@ export class ReplicaStore {
         if (!await replica.makeClean()) return
         cleaned++
         this.#dirty.delete(replica)
+        // The master plans by what replicas weigh, and hears of no single write.
+        if (this.#toldBytes.get(replica) !== replica.lengthBytes) this.#changed(replica)
       } catch (error) {
         // One that is corrupt has told so itself; any other comes again, behind the rest.
         this.#dirty.delete(replica)
@@ -287,7 +298,9 @@ export class ReplicaStore {
   }
 
   #changed(replica: Replica): void {
-    if (this.#counts(replica)) this.#tell(replica.report())
+    if (!this.#counts(replica)) return
+    this.#toldBytes.set(replica, replica.lengthBytes)
+    this.#tell(replica.report())
   }
 
   #tell(change: StoreChange): void {

@@ -9,7 +9,7 @@ export type ReplicaState = 'good' | 'doubtful' | 'corrupt' | 'expected'
 export interface Replica {
   readonly server: ServerId
   version: ChunkVersion
-  /** As last reported: servers do not tell of every write. */
+  /** As last reported: servers do not tell of every write, but some seconds after the last one. */
   lengthBytes: number
   state: ReplicaState
 }

@@ -1,8 +1,9 @@
 import { chunkControlApi } from '../../protocol/chunkserver-api.ts'
 import type { ChunkId } from '../../protocol/identifiers.ts'
+import type { Server } from '../servers/server.ts'
 import { agree } from './agree.ts'
 import type { ChunkParts } from './parts.ts'
-import { surplus } from './placement.ts'
+import { isAsSpread, surplus } from './placement.ts'
 import { quiet } from './quiet.ts'
 import { goodReplicas, type Route } from './route.ts'
 
@@ -54,14 +55,40 @@ export async function copyOnce(
 
 /** Gives up one replica of a chunk that has too many. The caller holds its lock. */
 export async function trim(parts: ChunkParts, chunk: ChunkId, quietness: Quietness): Promise<Mended> {
-  const { servers, locations, drops, config, log } = parts
+  const { servers } = parts
   if (!await quiet(parts, chunk, quietness)) return 'in use'
+  const good = goodReplicas(parts, chunk).map(({ server }) => server)
+  const leaving = good.filter(server => servers.isLeaving(server.id))
+  const victim = surplus(leaving.length > 0 ? leaving : good)
+  return victim === undefined ? 'no way' : giveUp(parts, chunk, victim)
+}
+
+/**
+ * Moves a replica off one server: another gets it first. The caller holds the chunk's lock, and the route.
+ * @param options as for {@link copyOnce}; `giver` loses its replica, unless there is a reason to keep it by then
+ * @throws DfsError as {@link copyOnce}
+ */
+export async function moveOnce(
+  parts: ChunkParts, chunk: ChunkId, route: Route, { giver, ...options }: Parameters<typeof copyOnce>[3] & { giver: Server },
+): Promise<Mended> {
+  const mended = await copyOnce(parts, chunk, route, options)
+  if (mended !== 'done') return mended
+  const good = goodReplicas(parts, chunk).map(({ server }) => server)
+  const before = good.filter(server => server !== route.to)
+  const after = good.filter(server => server !== giver)
+  // Meanwhile servers may have gone, or be about to: then the repair decides which replica is one too many.
+  if (!isAsSpread(after, before) || after.some(({ id }) => parts.servers.isLeaving(id))) return 'done'
+  giveUp(parts, chunk, giver)
+  return 'done'
+}
+
+/** Gives a replica up where as many as wanted are left, all within reach. Nobody writes to the chunk. */
+function giveUp(parts: ChunkParts, chunk: ChunkId, victim: Server): Mended {
+  const { servers, locations, drops, config, log } = parts
   const good = goodReplicas(parts, chunk)
   if (good.length <= config.replicas || !good.every(({ server }) => servers.isReachable(server))) return 'no way'
-  const leaving = good.filter(({ server }) => servers.isLeaving(server.id))
-  const victim = surplus((leaving.length > 0 ? leaving : good).map(({ server }) => server))
   const replica = good.find(({ server }) => server === victim)?.replica
-  if (victim === undefined || replica === undefined) return 'no way'
+  if (replica === undefined) return 'no way'
   log.info({ chunk, server: victim.id }, 'dropping a replica too many')
   locations.remove(chunk, victim.id)
   drops.add(victim.id, chunk, replica.version)

@@ -67,6 +67,7 @@ export class Servers {
     server.host = request.host
     server.totalBytes = request.totalBytes
     server.freeBytes = request.freeBytes
+    server.spaceToldMs = nowMs
     server.lastHeardMs = nowMs
     server.avoidUntilMs = 0
     server.diskFault = ''
@@ -83,6 +84,7 @@ export class Servers {
     server.lastHeardMs = this.#clock.nowMs()
     server.totalBytes = heartbeat.totalBytes
     server.freeBytes = heartbeat.freeBytes
+    server.spaceToldMs = server.lastHeardMs
     server.load = heartbeat.load
     server.corruptFound = heartbeat.corruptFound
     server.diskFailures = heartbeat.diskFailures

@@ -13,6 +13,8 @@ export class Server {
   host: string
   totalBytes = 0
   freeBytes = 0
+  /** When it last told how much of its disk is free. */
+  spaceToldMs = -Infinity
   /** Calls it was serving at its last heartbeat. */
   load = 0
   /** Why its disk takes no writes; empty while it does. */
