@@ -32,10 +32,10 @@ type Apply<Kind extends EntryKind> = (
 const appliers: { readonly [Kind in EntryKind]: Apply<Kind> } = {
   make, link, unlink, removeDirectory, rename, setAttributes, setXattr, removeXattr, settle, create, dropChunks,
   restore, purge, allocateChunk, collect, trim, expireTrash, makeRoot,
-  setChunkVersion: (state, { chunk, version }) => {
+  setChunkVersion: (state, { chunk, version, doubtful }) => {
     const record = state.chunk(chunk)
     if (record === undefined || record.version >= version) return { applied: false }
-    state.setChunkVersion(chunk, version)
+    state.setChunkVersion(chunk, version, { doubtful })
     return { applied: true }
   },
   reserveVersions: (state, { upTo }) => {

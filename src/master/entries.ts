@@ -12,8 +12,11 @@ interface InternalEntries {
     request: { stamp: Stamp, inode: InodeId, index: ChunkIndex }
     reply: { chunk: ChunkId, version: ChunkVersion, created: boolean }
   }
-  /** Raises a chunk's version; nothing happens where the chunk is gone or has a later one. */
-  setChunkVersion: { request: { chunk: ChunkId, version: ChunkVersion }, reply: { applied: boolean } }
+  /**
+   * Raises a chunk's version; nothing happens where the chunk is gone or has a later one. `doubtful`: its replicas may lack
+   * what was written before and not synced.
+   */
+  setChunkVersion: { request: { chunk: ChunkId, version: ChunkVersion, doubtful: boolean }, reply: { applied: boolean } }
   /** Versions below `upTo` may be handed out without asking the journal again. */
   reserveVersions: { request: { upTo: ChunkVersion }, reply: Nothing }
   /** Servers that are to lose all that they have, or no longer. */

@@ -28,6 +28,8 @@ export type ChunkLocation = z.infer<typeof chunkLocation>
 /** A chunk that may be written: its primary holds a lease. */
 export const chunkLease = chunkLocation.extend({
   primary: serverId,
+  /** Under which replicas were taken that may lack what was written before and not synced. */
+  lossVersion: chunkVersion.optional(),
 })
 export type ChunkLease = z.infer<typeof chunkLease>
 

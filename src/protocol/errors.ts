@@ -54,6 +54,7 @@ export const errors = {
   'shutting-down': { number: 41, errno: 'EIO', recovery: 'repeat the same request' },
   'internal': { number: 42, errno: 'EIO', recovery: 'tell the caller' },
   'bad-descriptor': { number: 43, errno: 'EBADF', recovery: 'tell the caller' },
+  'bytes-lost': { number: 44, errno: 'EIO', recovery: 'tell the caller' },
 } as const satisfies Record<string, { number: number, errno: string, recovery: Recovery }>
 
 export type ErrorCode = keyof typeof errors

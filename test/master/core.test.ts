@@ -128,7 +128,7 @@ t.test('a chunk is allocated once for an index, with ids and versions never used
   t.equal(one.chunk, two.chunk)
   t.strictSame([one.created, two.created], [true, false])
   t.match(f.core.state.chunksOf(inode, 0 as ChunkIndex, 10), [{ index: 3, chunk: one.chunk, version: one.version }])
-  t.same(f.core.state.chunk(one.chunk as never), { chunk: one.chunk, inode, index: 3, version: one.version })
+  t.same(f.core.state.chunk(one.chunk as never), { chunk: one.chunk, inode, index: 3, version: one.version, lossVersion: 0 })
   t.ok(f.core.state.nextChunk > one.chunk)
   const dropped = await f.do('dropChunks', { inode, first: 3 as ChunkIndex, count: 1, caller: root })
   t.equal(dropped.allocatedBytes, 0)
@@ -145,12 +145,16 @@ t.test('a chunk version only rises, and that of a freed chunk is nothing to anyo
   await f.fileWithChunks('file', [0])
   const chunk = [...f.core.state.eachChunk()][0]?.chunk
   if (chunk === undefined) throw new Error('it has a chunk')
-  t.same(await f.core.submit('setChunkVersion', { chunk, version: 500 as ChunkVersion }), { applied: true })
-  t.same(await f.core.submit('setChunkVersion', { chunk, version: 400 as ChunkVersion }), { applied: false })
+  t.same(await f.core.submit('setChunkVersion', { chunk, version: 500 as ChunkVersion, doubtful: false }), { applied: true })
+  t.same(await f.core.submit('setChunkVersion', { chunk, version: 400 as ChunkVersion, doubtful: false }), { applied: false })
   t.equal(f.core.state.chunk(chunk)?.version, 500)
+  t.equal(f.core.state.chunk(chunk)?.lossVersion, 0)
+  await f.core.submit('setChunkVersion', { chunk, version: 510 as ChunkVersion, doubtful: true })
+  await f.core.submit('setChunkVersion', { chunk, version: 520 as ChunkVersion, doubtful: false })
+  t.match(f.core.state.chunk(chunk), { version: 520, lossVersion: 510 })
   await f.do('unlink', { parent: ROOT_INODE, name: nameOf('file'), caller: root })
   await f.core.submit('collect', { inodes: [] })
-  t.same(await f.core.submit('setChunkVersion', { chunk, version: 600 as ChunkVersion }), { applied: false })
+  t.same(await f.core.submit('setChunkVersion', { chunk, version: 600 as ChunkVersion, doubtful: false }), { applied: false })
 })
 
 t.test('after close nothing is taken, and the next start finds everything without replay', async t => {

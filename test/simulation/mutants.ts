@@ -138,7 +138,7 @@ export const mutants: readonly Mutant[] = [
     faults: ['kill', 'cut', 'isolate'],
     edits: [{
       file: 'src/master/chunks/agree.ts',
-      text: '    await table.setVersion(chunk, version)\n',
+      text: '    await table.setVersion(chunk, version, { doubtful })\n',
       instead: '',
     }],
   },

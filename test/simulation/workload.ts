@@ -187,12 +187,15 @@ export class Workload {
   async #sync(file: Held): Promise<void> {
     const handle = await this.#handle(file)
     this.#journey.doing = `syncing ${file.name}`
-    await handle.sync()
-    if (!file.model.mayHaveLost) {
+    const mayHaveLost = file.model.mayHaveLost
+    try {
+      await handle.sync()
       file.model.synced()
       return
+    } catch (error) {
+      if (!mayHaveLost || !isError(error, 'bytes-lost')) throw error
     }
-    // What servers had lost before, no sync brings back; but what is there now stays. A new open sees it past all caches.
+    // It says that something may be missing; but what is there now stays. A new open sees it past all caches.
     await this.#close(file)
     this.#journey.doing = `reading what was left of ${file.name}`
     const found = await readFile(this.#fileSystem, this.#directory, file.name)

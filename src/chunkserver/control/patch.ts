@@ -48,7 +48,6 @@ export async function patch(
     await replica.patch(lengthBytes, extents, data.length === 0 ? [] : [data])
     if (!request.last) return
     await replica.sync()
-    replica.accept()
     if (isUnfinished(replica)) await replica.fence(version)
     if (version >= chunk.promised && !chunk.hasOrder(version)) chunk.beginOrder(version)
   })

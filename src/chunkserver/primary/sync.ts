@@ -40,13 +40,19 @@ export async function syncEverywhere(parts: Parts, request: SyncRequest): Promis
 
 /**
  * Syncs the replica here.
- * @throws DfsError 'no-such-replica', 'lease-lost' it is at another version
+ * @throws DfsError 'no-such-replica', 'lease-lost' it is at another version, or a restart has ended its membership: what it
+ *   had then may be gone
  */
-export async function syncHere({ store, health }: Pick<Parts, 'store' | 'health'>, { chunk, version }: SyncRequest): Promise<void> {
+export async function syncHere(
+  { store, chunks, health }: Pick<Parts, 'store' | 'chunks' | 'health'>, { chunk, version }: SyncRequest,
+): Promise<void> {
   const replica = store.get(chunk)
   if (replica === undefined) throw new DfsError('no-such-replica', `chunk ${chunk} has no replica here`)
   if (replica.version !== version) {
     throw new DfsError('lease-lost', `chunk ${chunk} is at version ${replica.version} here, not ${version}`)
+  }
+  if (!chunks.at(chunk).hasOrder(version)) {
+    throw new DfsError('lease-lost', `chunk ${chunk} was not fenced to version ${version} since this server started`)
   }
   await health.watch(() => replica.sync())
 }

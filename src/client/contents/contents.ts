@@ -2,6 +2,7 @@ import type { Attributes } from '../../protocol/attributes.ts'
 import { asDfsError, DfsError } from '../../protocol/errors.ts'
 import { chunkIndexAt, type ChunkId, type ChunkIndex, type InodeId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
+import type { ChunkLease } from '../../protocol/chunks.ts'
 import { checksumOf } from '../../protocol/checksum.ts'
 import type { Timer } from '../../seams/clock.ts'
 import type { LentBytes } from '../file-system.ts'
@@ -15,6 +16,7 @@ import { FileWriter } from './writer/file-writer.ts'
 import { mutate } from './writer/mutate.ts'
 import { syncChunk } from './writer/sync-chunk.ts'
 import { Unsettled } from './writer/unsettled.ts'
+import type { UnsyncedChunk, UnsyncedChunks } from './writer/unsynced-chunks.ts'
 
 /** What the contents of one file ask of the master, on behalf of whoever opened it. */
 export interface FileAuthority {
@@ -45,7 +47,7 @@ export class FileContents {
   /** Writers go together, changes of the size alone. */
   readonly #gate = new Gate()
   /** Chunks with bytes that may not be on stable storage. */
-  readonly #unsynced: Map<ChunkIndex, ChunkId>
+  readonly #unsynced: UnsyncedChunks
   #sizeBytes: number
   #contentVersion: number
   #faultCount = 0
@@ -70,11 +72,11 @@ export class FileContents {
     this.#unsettled = new Unsettled(data.clock, (endBytes, modifiedNs) => this.#tell(endBytes, modifiedNs))
     const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data }
     const events = {
-      sent: (startBytes: number, endBytes: number, { index, chunk }: { index: ChunkIndex, chunk: ChunkId }) => {
+      sent: (startBytes: number, endBytes: number, lease: ChunkLease) => {
         this.#reader.forget(startBytes, endBytes)
         this.#unsettled.sent(endBytes)
-        this.#unsynced.set(index, chunk)
-        if (index === 0) this.#firstUsed = chunk
+        this.#unsynced.wrote(lease)
+        if (lease.index === 0) this.#firstUsed = lease.chunk
         this.#sizeBytes = Math.max(this.#sizeBytes, endBytes)
       },
       failed: (error: unknown) => {
@@ -201,9 +203,7 @@ export class FileContents {
       // 3. The size, and the chunks behind it.
       const attributes = await tellMaster()
       this.#unsettled.cut(sizeBytes)
-      for (const each of this.#unsynced.keys()) {
-        if (each * this.#chunkSizeBytes >= sizeBytes) this.#unsynced.delete(each)
-      }
+      this.#unsynced.cut(Math.ceil(sizeBytes / this.#chunkSizeBytes))
       this.#forgetCaches()
       this.#sizeBytes = sizeBytes
       this.#contentVersion = attributes.contentVersion
@@ -339,14 +339,13 @@ export class FileContents {
   }
 
   async #syncChunks(): Promise<void> {
-    const written = [...this.#unsynced]
-    this.#unsynced.clear()
-    const synced = await Promise.allSettled(written.map(async ([index, chunk]) => {
+    const synced = await Promise.allSettled(this.#unsynced.takeAll().map(async written => {
       await this.#path.streams.take()
       try {
-        await syncChunk(this.#path, this.#inode, index, chunk)
+        const outcome = await syncChunk(this.#path, this.#inode, written)
+        if (outcome === 'perhaps lost') this.#lost(written)
       } catch (error) {
-        this.#unsynced.set(index, chunk)
+        this.#unsynced.wrote(written)
         throw error
       } finally {
         this.#path.streams.giveBack()
@@ -365,7 +364,7 @@ export class FileContents {
       inode: this.#inode, index, mutation: { kind: 'resize', lengthBytes },
       data: [], lengthBytes: 0, checksum: checksumOf(new Uint8Array()),
     })
-    this.#unsynced.set(index, lease.chunk)
+    this.#unsynced.wrote(lease)
   }
 
   /** Within one chunk; a hole has its zeros already. */
@@ -385,6 +384,13 @@ export class FileContents {
     this.#reader.forgetAll()
     this.#appender.forgetEnd()
     this.#path.forgetChunks(this.#inode)
+  }
+
+  /** What is there has been synced, but it may not be all that was written; that is told once, and no longer owed. */
+  #lost({ chunk, version }: UnsyncedChunk): void {
+    this.#reader.forgetAll()
+    this.#failed(new DfsError('bytes-lost',
+      `chunk ${chunk}: all its servers lost power, and what was written from version ${version} on may be lost`))
   }
 
   #failed(error: unknown): void {

@@ -13,6 +13,7 @@ import { Servers } from './servers.ts'
 import { WriteBudget } from './writer/budget.ts'
 import { SlabPool } from './writer/slabs.ts'
 import { Streams } from './writer/streams.ts'
+import { UnsyncedChunks } from './writer/unsynced-chunks.ts'
 
 /** What the data path asks of the master. Calls that cannot reach it are repeated below this seam, until their deadline. */
 export interface DataMaster {
@@ -67,7 +68,7 @@ export class DataPath {
   readonly pieces: PieceCache
   readonly #dirty = new Set<Dirty>()
   /** Chunks that this client wrote and did not sync; who opens a file again may sync what was written before. */
-  readonly #unsynced = new LRUCache<InodeId, Map<ChunkIndex, ChunkId>>({ max: FILES_MAX })
+  readonly #unsynced = new LRUCache<InodeId, UnsyncedChunks>({ max: FILES_MAX })
   /** Under which contents the locations and leases of a file were learned. */
   readonly #contentVersions = new LRUCache<InodeId, number>({ max: FILES_MAX })
 
@@ -113,10 +114,10 @@ export class DataPath {
   }
 
   /** Chunks of a file that this client wrote, under whichever handle, and that may not be on stable storage. */
-  unsyncedOf(inode: InodeId): Map<ChunkIndex, ChunkId> {
+  unsyncedOf(inode: InodeId): UnsyncedChunks {
     let chunks = this.#unsynced.get(inode)
     if (chunks === undefined) {
-      chunks = new Map()
+      chunks = new UnsyncedChunks()
       this.#unsynced.set(inode, chunks)
     }
     return chunks

@@ -73,9 +73,10 @@ export async function agree(
       candidates = members.map(({ server }) => server).filter(({ id }) => !failed.includes(id))
       continue
     }
-    // 5. The version is theirs alone.
-    await table.setVersion(chunk, version)
-    if (members.some(({ state }) => state === 'doubtful')) {
+    // 5. The version is theirs alone. Where they lost something, that is on record before anyone can read them.
+    const doubtful = members.some(({ state }) => state === 'doubtful')
+    await table.setVersion(chunk, version, { doubtful })
+    if (doubtful) {
       locations.accept(chunk, version)
       await acceptAll(parts, chunk, version, members)
     }

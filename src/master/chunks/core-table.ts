@@ -18,8 +18,8 @@ export function coreTable(core: MasterCore): ChunkTable {
       return { inode, index, chunkSizeBytes: file.chunkSizeBytes }
     },
     takeVersion: () => core.takeVersion(),
-    setVersion: async (chunk, version) => {
-      const { applied } = await core.submit('setChunkVersion', { chunk, version })
+    setVersion: async (chunk, version, { doubtful }) => {
+      const { applied } = await core.submit('setChunkVersion', { chunk, version, doubtful })
       if (!applied) throw new DfsError('no-such-entry', `chunk ${chunk} is gone, or at a version later than ${version}`)
     },
     allocate: (stamp, inode, index) => core.submit('allocateChunk', { stamp, inode, index }),

@@ -41,9 +41,11 @@ export async function lease(
 /** A lease as clients hear of it. */
 export function asTold(parts: ChunkParts, given: Lease, index: ChunkIndex, near: string | undefined): ChunkLease {
   const members = given.members.flatMap(id => parts.servers.get(id) ?? [])
+  const lossVersion = parts.table.chunk(given.chunk)?.lossVersion ?? 0
   return {
     index, chunk: given.chunk, version: given.version, primary: given.primary,
     replicas: nearestFirst(parts, members, near).map(({ shown }) => shown),
+    ...(lossVersion === 0 ? {} : { lossVersion }),
   }
 }
 

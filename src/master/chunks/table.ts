@@ -7,6 +7,8 @@ export interface ChunkRecord {
   readonly inode: InodeId
   readonly index: ChunkIndex
   readonly version: ChunkVersion
+  /** Under which replicas were taken last that may lack what was written before and not synced; 0: never. */
+  readonly lossVersion: ChunkVersion
 }
 
 /** What this folder needs of the master's durable state. */
@@ -19,8 +21,12 @@ export interface ChunkTable {
   originOf(record: ChunkRecord): ChunkOrigin
   /** Rises with every call, over all restarts. */
   takeVersion(): Promise<ChunkVersion> | ChunkVersion
-  /** Durable when it resolves. @throws DfsError 'no-such-entry' the chunk is gone */
-  setVersion(chunk: ChunkId, version: ChunkVersion): Promise<void>
+  /**
+   * Durable when it resolves.
+   * @param replicas.doubtful those of this version may lack what was written before and not synced
+   * @throws DfsError 'no-such-entry' the chunk is gone
+   */
+  setVersion(chunk: ChunkId, version: ChunkVersion, replicas: { doubtful: boolean }): Promise<void>
   /** Gives the chunk at this place of the file, made if it is a hole. @throws DfsError 'stale-handle' no such file */
   allocate(stamp: Stamp, inode: InodeId, index: ChunkIndex): Promise<{ chunk: ChunkId, version: ChunkVersion }>
 }

@@ -303,14 +303,14 @@ export class MasterState {
    * The file's own record keeps count of its chunks: see {@link Inode.chunkCount}, which the caller sets.
    * @returns the chunk of a cut that was still on record there
    */
-  addChunk(record: ChunkRecord): ChunkId | undefined {
+  addChunk(record: Omit<ChunkRecord, 'lossVersion'>): ChunkId | undefined {
     this.#change()
     const [cut] = this.#trims.of(record.inode).length === 0 ? []
       : this.#fileChunks(record.inode, { first: record.index, end: record.index + 1 }, 1)
     if (cut !== undefined) this.removeChunk(record.inode, cut)
     this.#counters.chunkCount++
     this.#counters.nextChunk = Math.max(this.#counters.nextChunk, record.chunk + 1)
-    this.#store.put(idKey(Table.chunk, record.chunk), encodeChunk(record))
+    this.#store.put(idKey(Table.chunk, record.chunk), encodeChunk({ ...record, lossVersion: 0 as ChunkVersion }))
     this.#store.put(pairKey(Table.fileChunk, record.inode, record.index), encodeNumbers(record.chunk))
     return cut?.chunk
   }
@@ -333,11 +333,11 @@ export class MasterState {
     return { seen: found.length, freed: gone.map(({ chunk }) => chunk) }
   }
 
-  setChunkVersion(chunk: ChunkId, version: ChunkVersion): void {
+  setChunkVersion(chunk: ChunkId, version: ChunkVersion, { doubtful }: { doubtful: boolean }): void {
     this.#change()
     const record = this.chunk(chunk)
     assert(record !== undefined, `chunk ${String(chunk)} exists`)
-    this.#store.put(idKey(Table.chunk, chunk), encodeChunk({ ...record, version }))
+    this.#store.put(idKey(Table.chunk, chunk), encodeChunk({ ...record, version, ...(doubtful ? { lossVersion: version } : {}) }))
   }
 
   removeChunk(inode: InodeId, { index, chunk }: { index: ChunkIndex, chunk: ChunkId }): void {

@@ -28,6 +28,8 @@ export interface ChunkRecord {
   readonly inode: InodeId
   readonly index: ChunkIndex
   readonly version: ChunkVersion
+  /** Under which replicas were taken last that may lack what was written before and not synced; 0: never. */
+  readonly lossVersion: ChunkVersion
 }
 
 /** A chunk of a file whose inode is known. */
@@ -84,8 +86,8 @@ export function decodeInode(from: Buffer): Inode {
   }
 }
 
-export function encodeChunk({ inode, index, version }: Omit<ChunkRecord, 'chunk'>): Buffer {
-  return encodeNumbers(inode, index, version)
+export function encodeChunk({ inode, index, version, lossVersion }: Omit<ChunkRecord, 'chunk'>): Buffer {
+  return lossVersion === 0 ? encodeNumbers(inode, index, version) : encodeNumbers(inode, index, version, lossVersion)
 }
 
 export function decodeChunk(chunk: ChunkId, from: Buffer): ChunkRecord {
@@ -94,6 +96,7 @@ export function decodeChunk(chunk: ChunkId, from: Buffer): ChunkRecord {
     inode: numberIn(from, 0) as InodeId,
     index: numberIn(from, 1) as ChunkIndex,
     version: numberIn(from, 2) as ChunkVersion,
+    lossVersion: (numbersIn(from) > 3 ? numberIn(from, 3) : 0) as ChunkVersion,
   }
 }
 

@@ -79,6 +79,22 @@ t.test('what a power cut left is read only when the master has accepted it', asy
   t.ok((await servers.finish(servers.read(2, { v: 2 }))).equals(data))
 })
 
+t.test('doubtful replicas that were made alike stay doubtful until the master has accepted them', async t => {
+  const { servers } = await written(1)
+  await servers.finish(servers.ask(1, chunkserverApi.methods.sync, { chunk, version: version(1) }))
+  for (const number of [1, 2]) {
+    const { host, disk } = servers.kill(number)
+    disk.powerCut()
+    await servers.launch(host, disk)
+  }
+  await servers.until(() => servers.master.reported.size === 3, 'registered again')
+  await Promise.all([servers.fence(1, 2), servers.fence(2, 2)])
+  // The last bytes of one are gone, so that the other has something to give it.
+  await servers.finish(servers.member(2).server.store.get(chunk)?.patch(1, [], []) ?? Promise.reject(new Error('it has one')))
+  t.same(await servers.reconcile(1, { v: 2, peers: [2] }), { failed: [] })
+  t.match(await servers.fence(2, 3), { state: 'doubtful' }, 'or nobody would know that something was lost')
+})
+
 t.test('a chunk that was fenced where it has no replica is not made there under an older version', async t => {
   const servers = await Servers.start(1)
   await t.rejects(servers.fence(2, 2), { code: 'no-such-replica' })

@@ -260,6 +260,24 @@ t.test('what was synced is there after a power cut of all servers', async t => {
   }
 })
 
+t.test('a sync does not count on a member that was restarted since the bytes came', async t => {
+  for (const how of ['kill', 'power cut'] as const) {
+    const servers = await Servers.start(1)
+    await servers.grant(1, { v: 1, peers: all, create: true })
+    const sync = (): Promise<unknown> =>
+      servers.finish(servers.ask(1, chunkserverApi.methods.sync, { chunk, version: version(1) }))
+    await servers.finish(servers.write(1, 1, 0, Buffer.from('synced')))
+    t.same(await sync(), { outcome: 'done' })
+    await servers.finish(servers.write(1, 1, 0, Buffer.from('not yet')))
+    const { host, disk } = servers.kill(2)
+    if (how === 'power cut') disk.powerCut()
+    await servers.launch(host, disk)
+    await servers.until(() => servers.master.reported.size === 3, 'registered again')
+    t.ok(servers.member(2).server.store.get(chunk) !== undefined, 'it has a replica of that version')
+    t.notSame(await sync().catch((error: unknown) => error), { outcome: 'done' }, how)
+  }
+})
+
 t.test('a disk that fails takes its own replica out, and the master hears of it', async t => {
   const servers = await Servers.start(1)
   await servers.grant(1, { v: 1, peers: all, create: true })

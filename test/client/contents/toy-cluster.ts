@@ -32,6 +32,7 @@ interface CommitRequest {
 interface Chunk {
   id: ChunkId
   version: ChunkVersion
+  lossVersion: ChunkVersion | undefined
   primary: ServerId
   bytes: Buffer
   readonly outcomes: Map<CommitId, CommitOutcome>
@@ -163,14 +164,27 @@ export class ToyCluster implements DataMaster {
     let chunk = this.chunks.get(index)
     if (chunk === undefined) {
       const id = this.#next++ as ChunkId
-      chunk = { id, version: this.#next++ as ChunkVersion, primary: 1 as ServerId, bytes: Buffer.alloc(0), outcomes: new Map() }
+      chunk = {
+        id, version: this.#next++ as ChunkVersion, lossVersion: undefined, primary: 1 as ServerId, bytes: Buffer.alloc(0), outcomes: new Map(),
+      }
       this.chunks.set(index, chunk)
     } else if (known === chunk.version) {
       chunk.version = this.#next++ as ChunkVersion
       const others = this.servers.filter(({ shown }) => !suspects.includes(shown.server))
       chunk.primary = (others[0] ?? this.servers[0])?.shown.server ?? chunk.primary
     }
-    return { ...this.#location(index, chunk), primary: chunk.primary }
+    return {
+      ...this.#location(index, chunk), primary: chunk.primary,
+      ...(chunk.lossVersion === undefined ? {} : { lossVersion: chunk.lossVersion }),
+    }
+  }
+
+  /** All servers of a chunk lose power, and the master takes what they have left. */
+  losePower(index: number): void {
+    const chunk = this.chunks.get(index as ChunkIndex)
+    if (chunk === undefined) throw new Error('there is no such chunk')
+    chunk.version = chunk.lossVersion = this.#next++ as ChunkVersion
+    chunk.bytes.fill(0)
   }
 
   async reportReplica(_: ChunkId, server: ServerId, problem: 'corrupt' | 'unreachable'): Promise<void> {

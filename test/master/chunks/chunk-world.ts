@@ -41,16 +41,16 @@ export class TableInMemory implements ChunkTable {
     return undefined
   }
 
-  async setVersion(id: ChunkId, version: ChunkVersion): Promise<void> {
+  async setVersion(id: ChunkId, version: ChunkVersion, { doubtful }: { doubtful: boolean }): Promise<void> {
     const record = this.records.get(id)
     if (record === undefined) throw new DfsError('no-such-entry', 'gone')
-    this.records.set(id, { ...record, version })
+    this.records.set(id, { ...record, version, ...(doubtful ? { lossVersion: version } : {}) })
   }
 
   async allocate(_stamp: unknown, inode: InodeId, index: ChunkIndex) {
     const chunk = this.nextChunk++ as ChunkId
     const version = this.takeVersion()
-    this.records.set(chunk, { inode, index, version })
+    this.records.set(chunk, { inode, index, version, lossVersion: 0 as ChunkVersion })
     return { chunk, version }
   }
 }

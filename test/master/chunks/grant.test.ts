@@ -195,6 +195,45 @@ t.test('when all lost something, the one with most is what the others get', asyn
   t.equal(new Set(world.servers.map(({ replicas }) => replicas.get(first.chunk)?.content)).size, 1)
 })
 
+t.test('leases tell under which version something was lost, also after a restart of the master', async t => {
+  const world = await ChunkWorld.of(three)
+  const first = await world.lease()
+  world.write(first, 5)
+  t.equal(first.lossVersion, undefined)
+  for (const { replicas } of world.servers) Object.assign(replicas.get(first.chunk) ?? {}, { state: 'doubtful' })
+  await world.restartMaster()
+  for (const server of world.servers) await world.finish(server.connect())
+  const second = await world.lease()
+  t.ok(second.version > first.version)
+  t.equal(second.lossVersion, second.version)
+  await world.restartMaster()
+  for (const server of world.servers) await world.finish(server.connect())
+  const third = await world.lease()
+  t.ok(third.version > second.version)
+  t.equal(third.lossVersion, second.version, 'nothing more was lost since')
+})
+
+t.test('where all replicas are gone, what was in them is lost', async t => {
+  const world = await ChunkWorld.of(three)
+  const first = await world.lease()
+  world.write(first, 5)
+  for (const { replicas } of world.servers) replicas.clear()
+  await world.restartMaster()
+  for (const server of world.servers) await world.finish(server.connect())
+  const second = await world.lease()
+  t.equal(second.lossVersion, second.version)
+})
+
+t.test('where a good replica is left nothing is lost', async t => {
+  const world = await ChunkWorld.of(three)
+  const first = await world.lease()
+  world.write(first, 5)
+  for (const id of [1, 2]) Object.assign(world.server(id).replicas.get(first.chunk) ?? {}, { state: 'doubtful', content: 4 })
+  await world.restartMaster()
+  for (const server of world.servers) await world.finish(server.connect())
+  t.equal((await world.lease()).lossVersion, undefined)
+})
+
 t.test('a primary that registers anew loses its leases', async t => {
   const world = await ChunkWorld.of(three)
   const first = await world.lease()

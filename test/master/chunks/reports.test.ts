@@ -18,7 +18,9 @@ function setUp() {
   const { clock } = new World(1)
   const table = new TableInMemory()
   for (const id of [1, 2, 3]) {
-    table.records.set(id as ChunkId, { inode: 7 as InodeId, index: id as ChunkIndex, version: 10 as ChunkVersion })
+    table.records.set(id as ChunkId, {
+      inode: 7 as InodeId, index: id as ChunkIndex, version: 10 as ChunkVersion, lossVersion: 0 as ChunkVersion,
+    })
   }
   table.nextChunk = 10
   const locations = new Locations(() => {})

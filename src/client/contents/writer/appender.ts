@@ -151,7 +151,7 @@ export class Appender {
       this.#end = {
         index, endBytes: start + writtenBytes, untilMs: this.#end?.untilMs ?? this.#path.clock.nowMs() + END_KNOWN_MS,
       }
-      this.#events.sent(start, start + writtenBytes, { index, chunk: lease.chunk })
+      this.#events.sent(start, start + writtenBytes, lease)
       return writtenBytes
     } catch (error) {
       if (isError(error, 'chunk-full')) return 0

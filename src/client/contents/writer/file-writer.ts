@@ -1,5 +1,5 @@
-import type { Extent } from '../../../protocol/chunks.ts'
-import { chunkIndexAt, type ChunkId, type ChunkIndex, type InodeId } from '../../../protocol/identifiers.ts'
+import type { ChunkLease, Extent } from '../../../protocol/chunks.ts'
+import { chunkIndexAt, type ChunkIndex, type InodeId } from '../../../protocol/identifiers.ts'
 import type { DataPath } from '../data-path.ts'
 import { DirtyChunk, type Batch } from './dirty-chunk.ts'
 import { checksumOfAll, mutate } from './mutate.ts'
@@ -14,7 +14,7 @@ const READY_BYTES_MAX = 32 * 1024 * 1024
 /** What became of bytes; offsets are those of the file. */
 export interface WriterEvents {
   /** The replicas have them. Called before they are forgotten here. */
-  sent(startBytes: number, endBytes: number, place: { index: ChunkIndex, chunk: ChunkId }): void
+  sent(startBytes: number, endBytes: number, lease: ChunkLease): void
   /** They are lost. */
   failed(error: unknown): void
 }
@@ -176,7 +176,7 @@ export class FileWriter {
       if (attempts > 1) spoil()
       for (const { offsetBytes, lengthBytes } of extents) {
         const start = chunkStart + offsetBytes
-        this.#events.sent(start, start + lengthBytes, { index, chunk: lease.chunk })
+        this.#events.sent(start, start + lengthBytes, lease)
       }
     } catch (error) {
       spoil()

@@ -1,36 +1,43 @@
 import type { ChunkLease } from '../../../protocol/chunks.ts'
 import { chunkserverApi } from '../../../protocol/chunkserver-api.ts'
 import { DfsError, isError } from '../../../protocol/errors.ts'
-import type { ChunkId, ChunkIndex, InodeId, ServerId } from '../../../protocol/identifiers.ts'
+import type { InodeId, ServerId } from '../../../protocol/identifiers.ts'
 import type { DataPath } from '../data-path.ts'
 import { Patience } from '../patience.ts'
 import { linkToPrimary } from './mutate.ts'
+import type { UnsyncedChunk } from './unsynced-chunks.ts'
 
 /** A primary gives each replica's disk 20 s. */
 const SYNC_MS = 30_000
 
 /**
  * Has all replicas of a chunk put what was written on stable storage. When the lease has ended meanwhile a new one is
- * as good: whatever was acknowledged is in every replica that takes part in it.
+ * as good: whatever was acknowledged is in every replica that takes part in it, unless all lost it together, which the
+ * lease tells.
+ * @returns 'perhaps lost': what the replicas have is synced, but bytes written under `written.version` may be missing
  */
-export async function syncChunk(path: DataPath, inode: InodeId, index: ChunkIndex, written: ChunkId): Promise<void> {
+export async function syncChunk(
+  path: DataPath, inode: InodeId, written: UnsyncedChunk,
+): Promise<'synced' | 'perhaps lost'> {
+  const { index } = written
   const patience = new Patience(path, path.patienceMs)
   let failed: { lease: ChunkLease, suspects: ServerId[] } | undefined
   for (;;) {
     let lease: ChunkLease | undefined
     try {
-      if (path.leases.known(inode, index)?.chunk !== written || failed !== undefined) {
-        if (await isGone(path, inode, index, written)) return
+      if (path.leases.known(inode, index)?.chunk !== written.chunk || failed !== undefined) {
+        if (await isGone(path, inode, written)) return 'synced'
       }
       lease = failed === undefined
         ? await path.leases.get(inode, index)
         : await path.leases.after(inode, failed.lease, failed.suspects)
       // Another chunk stands there now: what was written into the old one has been cut off.
-      if (lease.chunk !== written) return
+      if (lease.chunk !== written.chunk) return 'synced'
       const link = await linkToPrimary(path, lease)
       const { reply } = await link.call(chunkserverApi.methods.sync,
         { chunk: lease.chunk, version: lease.version }, { deadlineMs: SYNC_MS })
-      if (reply.outcome === 'done') return
+      // Nobody has taken other replicas since that lease was given, or its primary could not have done this.
+      if (reply.outcome === 'done') return (lease.lossVersion ?? 0) > written.version ? 'perhaps lost' : 'synced'
       failed = { lease, suspects: reply.servers }
       await patience.after(new DfsError('replica-failed', `chunk ${lease.chunk}: a replica could not be synced`))
     } catch (error) {
@@ -44,7 +51,7 @@ export async function syncChunk(path: DataPath, inode: InodeId, index: ChunkInde
 }
 
 /** Asking for a lease would make a new chunk where the old one was cut off. */
-async function isGone(path: DataPath, inode: InodeId, index: ChunkIndex, written: ChunkId): Promise<boolean> {
+async function isGone(path: DataPath, inode: InodeId, { index, chunk }: UnsyncedChunk): Promise<boolean> {
   path.locations.forget(inode, index)
-  return (await path.locations.get(inode, index))?.chunk !== written
+  return (await path.locations.get(inode, index))?.chunk !== chunk
 }
