@@ -11,5 +11,6 @@ process.exit(await runMountCommand({
   version,
   clock: systemClock,
   logAt: level => standardErrorLog('dfs-mount', level),
-  connect: ({ masters, host = hostname(), log }) => Client.connect({ masters, host, log }),
+  connect: ({ masters, host = hostname(), patienceMs, log }) =>
+    Client.connect({ masters, host, log, ...(patienceMs === undefined ? {} : { patienceMs }) }),
 }))

@@ -32,7 +32,10 @@ export const lineRules: readonly Rule[] = [
   { ban: /\bas any\b|: any\b|<any>/, where: /^(?:src|bin|scripts|test)\/.*\.ts$/, use: 'unknown, narrowed where it is used' },
   { ban: /\b(?:TODO|FIXME|XXX)\b/, inComments: true, where: /^(?:src|bin|scripts)\//, use: 'an issue' },
   { ban: /[ \t]+$/, inComments: true, where: /./, use: 'no space at the end of a line' },
-  { ban: /^.{133,}$/, inComments: true, where: /^(src|bin|scripts)\/.*\.ts$/, use: 'lines of about 120 characters, 132 at the most' },
+  {
+    ban: /^.{133,}$/, inComments: true, where: /^(?:src|bin|scripts|test\/chaos)\/.*\.ts$/,
+    use: 'lines of about 120 characters, 132 at the most',
+  },
   { ban: /[\w)\]'`};];$/, where: /^(?:src|bin|scripts)\/.*\.ts$/, use: 'no semicolon at the end of a line' },
 ]
 

@@ -51,11 +51,12 @@ export type ScrubStatus = z.infer<typeof scrubStatus>
 export const chunkserverApi = defineApi('chunkserver', {
   /**
    * Holds bytes for a commit and passes them along the chain, here first. Answered when all servers of the chain hold them;
-   * `failed` names those that do not (and all behind them).
+   * `failed` names those that do not: who broke the chain, and all behind it. `busy`: the first of them lives, and has no
+   * room for now.
    */
   push: method(200, z.object({
     push: pushId, checksum, chain: z.array(serverAddress).max(limits.replicasMax),
-  }), z.object({ failed: z.array(serverId).max(limits.replicasMax) }), 'request'),
+  }), z.object({ failed: z.array(serverId).max(limits.replicasMax), busy: z.literal(true).optional() }), 'request'),
 
   /** To the primary: orders and applies a mutation everywhere. */
   commit: method(201, z.object({ ...replica, commit: commitId, mutation, source }), commitOutcome, 'request'),

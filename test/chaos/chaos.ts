@@ -2,23 +2,20 @@
  * npm run chaos -- --minutes N [--seed S]: random faults against a real cluster under work that verifies itself. The seed
  * repeats the order of faults and victims, not the instants at which processes meet them.
  */
-import { rmSync } from 'node:fs'
-import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { wholeArgument } from '../../src/cli/daemon.ts'
 import { Cluster, dropCaches, noMount, whole } from '../cluster/harness.ts'
 import { Network, networking } from '../cluster/network.ts'
 import { drawFault, faultKinds, type Draw, type Fault, type FaultKind } from './faults.ts'
 import { MemoryWatch } from './memory.ts'
-import { everyday, overload, type Workload } from './workloads.ts'
+import { Outages, type Failure } from './outages.ts'
+import { everyday, failuresOf, overload, type Workload } from './workloads.ts'
 
 const CHUNKSERVERS = 4
 const MEMORY_EVERY_MS = 2_000
 /** How long a fault lasts, and the rest before the next one, in ms. */
 const FAULT_MS = { least: 1_000, most: 15_000 }
 const REST_MS = { least: 500, most: 8_000 }
-/** Errors that a program gets when its mount is killed. */
-const MOUNT_GONE = /ENOTCONN|ECONNABORTED|ENOENT|EIO|not connected|abort|exit code/i
 
 const kindsOf = (text: string): FaultKind[] => text === 'none' ? [] : text.split(',').map(word => {
   const kind = faultKinds.find(each => each === word)
@@ -27,10 +24,11 @@ const kindsOf = (text: string): FaultKind[] => text === 'none' ? [] : text.split
 })
 
 const options = new Command('npm run chaos --')
-  .description('Hurts a real cluster while programs use it, and checks everything they were promised. Exit code 1: a promise was broken.')
+  .description('Hurts a real cluster while programs use it, and checks everything they were promised.\n'
+    + 'Exit code 1: a promise was broken.')
   .requiredOption('--minutes <number>', 'how long', Number)
   .option('--seed <number>', 'the order of faults', wholeArgument(0, 2 ** 32 - 1), Math.floor(Math.random() * 1_000_000))
-  .addOption(new Option('--load <kind>', 'everyday: writers with a ledger, fio, copies; overload: 16 writers, 16 readers, a storm of names')
+  .addOption(new Option('--load <kind>', 'everyday: writers with a ledger, fio, copies; overload: 16 writers, 16 readers, names')
     .choices(['everyday', 'overload']).default('everyday'))
   .option('--faults <kinds>', `none, or any of ${faultKinds.join(',')}`, kindsOf, [...faultKinds])
   .option('--disk <size>', 'the disk in memory of each chunkserver', '512m')
@@ -53,6 +51,9 @@ const stopping = new AbortController()
 const say = (what: string): void => {
   console.log(`${((Date.now() - startedMs) / 1_000).toFixed(1).padStart(7)} s  ${what}`)
 }
+/** A failure, and when it was. */
+const timed = ({ startedMs: fromMs, endedMs, said }: Failure): string =>
+  `${((fromMs - startedMs) / 1_000).toFixed(1)} to ${((endedMs - startedMs) / 1_000).toFixed(1)} s: ${said}`
 const rest = (ms: number): Promise<void> => new Promise(resolve => {
   const timer = setTimeout(resolve, ms)
   stopping.signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
@@ -75,14 +76,16 @@ async function main(): Promise<number> {
     cluster = await Cluster.up({
       chunkservers: CHUNKSERVERS,
       options: ['--chunk-size', '4MiB', '--master-option=--dead-ms=40000', ...(network === undefined ? [] : [network.option])],
-      disks: Object.fromEntries(Array.from({ length: CHUNKSERVERS }, (_, index) => [`chunkserver-${String(index + 1)}`, options.disk])),
+      disks: Object.fromEntries(
+        Array.from({ length: CHUNKSERVERS }, (_, index) => [`chunkserver-${String(index + 1)}`, options.disk])),
     })
     say(`seed ${String(options.seed)}, ${options.load}, in ${cluster.folder}`)
     const memory = new MemoryWatch(cluster, MEMORY_EVERY_MS)
     try {
       work = options.load === 'overload' ? overload(cluster, options.seed) : everyday(cluster, options.seed)
-      const faults = await hurt(cluster, network, work)
-      return await judge(cluster, work, memory, faults)
+      const outages = new Outages()
+      const faults = await hurt(cluster, network, work, outages)
+      return await judge(cluster, work, { memory, faults, outages })
     } finally {
       memory.stop()
     }
@@ -93,15 +96,15 @@ async function main(): Promise<number> {
     }
     await cluster?.down()
     await network?.remove()
-    if (cluster !== undefined) {
-      for (let number = 0; number < 16; number++) rmSync(`/tmp/${path.basename(cluster.folder)}-${String(number)}`, { force: true })
-    }
     say('cleaned up')
   }
 }
 
 /** Breaks and mends, one fault or two at a time, until the time is over. @returns how many faults of each kind there were */
-async function hurt(cluster: Cluster, network: Network | undefined, work: readonly Workload[]): Promise<Map<string, number>> {
+async function hurt(
+  cluster: Cluster, network: Network | undefined, work: readonly Workload[], outages: Outages,
+): Promise<Map<string, number>> {
+  const drawOne = (): Fault => drawFault(draw(options.faults), { cluster, network, chunkservers: CHUNKSERVERS, outages, draw })
   const endMs = Date.now() + options.minutes * 60_000
   const counts = new Map<string, number>()
   while (Date.now() < endMs && !stopping.signal.aborted) {
@@ -111,8 +114,7 @@ async function hurt(cluster: Cluster, network: Network | undefined, work: readon
       continue
     }
     await rest(between(REST_MS))
-    const one = drawFault(draw(options.faults), { cluster, network, chunkservers: CHUNKSERVERS, draw })
-    const other = drawFault(draw(options.faults), { cluster, network, chunkservers: CHUNKSERVERS, draw })
+    const [one, other] = [drawOne(), drawOne()]
     const faults: Fault[] = fraction() < 0.3 && other.what !== one.what && other.kind !== one.kind ? [one, other] : [one]
     for (const fault of faults) {
       counts.set(fault.kind, (counts.get(fault.kind) ?? 0) + 1)
@@ -131,35 +133,51 @@ async function hurt(cluster: Cluster, network: Network | undefined, work: readon
 }
 
 function report(work: readonly Workload[]): void {
-  say('  ' + work.filter(({ name }) => !/-\d\d?$/.test(name) || name.startsWith('ledger')).map(({ name, ledger, repeated }) =>
-    ledger === undefined ? `${name}: ${String(repeated?.count)} rounds` : `${name}: ${String(ledger.writes)} writes, longest pause ${String(ledger.longestPauseMs)} ms`).join('; '))
+  const many = work.filter(({ name }) => /^(?:writer|reader|names)-/.test(name))
+  const rounds = many.reduce((sum, { repeated }) => sum + (repeated?.count ?? 0), 0)
+  say('  ' + [
+    ...work.filter(each => !many.includes(each)).map(({ name, ledger, repeated }) => ledger === undefined
+      ? `${name}: ${String(repeated?.count)} rounds`
+      : `${name}: ${String(ledger.writes)} writes, longest pause ${String(ledger.longestPauseMs)} ms`),
+    ...many.length === 0 ? [] : [`all others: ${String(rounds)} rounds`],
+  ].join('; '))
 }
 
 /** Stops the work, waits until the cluster is whole again, and looks whether every promise was kept. */
 async function judge(
-  cluster: Cluster, work: readonly Workload[], memory: MemoryWatch, faults: ReadonlyMap<string, number>,
+  cluster: Cluster, work: readonly Workload[],
+  { memory, faults, outages }: { memory: MemoryWatch, faults: ReadonlyMap<string, number>, outages: Outages },
 ): Promise<number> {
   if (stopping.signal.aborted) return 130
   const wrong: string[] = []
-  await cluster.start()
+  say('stopping the work')
   await Promise.all(work.map(async ({ ledger, repeated }) => { await (ledger ?? repeated)?.stop() }))
+  say('waiting until the cluster is whole')
+  await cluster.start()
   await whole(cluster, 180_000).catch((error: unknown) => { wrong.push(String(error)) })
   await dropCaches()
-  const mayFail = faults.has('mount')
-  for (const { name, ledger, repeated } of work) {
-    const told = ledger?.errors ?? repeated?.failures ?? []
-    const unexpected = mayFail ? told.filter(error => !MOUNT_GONE.test(error)) : told
-    if (unexpected.length > 0) wrong.push(`${name} was told of ${String(unexpected.length)} errors: ${[...new Set(unexpected)].slice(0, 3).join('; ')}`)
+  for (const each of work) {
+    const { name, ledger } = each
+    const told = failuresOf(each)
+    const unexpected = told.filter(failure => !outages.explain(failure)).map(timed)
+    if (told.length > unexpected.length) {
+      say(`${name}: ${String(told.length - unexpected.length)} failures while there was no mount`)
+    }
+    if (unexpected.length > 0) {
+      wrong.push(`${name} was told of ${String(unexpected.length)} errors: ${[...new Set(unexpected)].slice(0, 3).join('; ')}`)
+    }
     if (ledger === undefined) continue
     const { ok, said } = await ledger.verdict()
     say(`${name}: ${said}; longest pause ${String(ledger.longestPauseMs)} ms`)
     if (!ok) wrong.push(`${name}: what was acknowledged is not there`)
   }
   say(`faults: ${[...faults].map(([kind, count]) => `${kind} ${String(count)}`).join(', ') || 'none'}`)
-  say(`rounds: ${work.flatMap(({ name, repeated }) => repeated === undefined ? [] : [`${name} ${String(repeated.count)}`]).join(', ')}`)
+  const rounds = work.flatMap(({ name, repeated }) => repeated === undefined ? [] : [`${name} ${String(repeated.count)}`])
+  say(`rounds: ${rounds.join(', ')}`)
   say(`most memory, in MB: ${[...memory.most].map(([name, mb]) => `${name} ${String(mb)}`).join(', ')}`)
   for (const each of wrong) say(`WRONG: ${each}`)
-  say(wrong.length === 0 ? 'verdict: every promise was kept' : `verdict: ${String(wrong.length)} promises broken (npm run chaos -- --seed ${String(options.seed)})`)
+  say(wrong.length === 0 ? 'verdict: every promise was kept'
+    : `verdict: ${String(wrong.length)} promises broken (npm run chaos -- --seed ${String(options.seed)})`)
   return wrong.length === 0 ? 0 : 1
 }
 

@@ -1,4 +1,5 @@
 import { run, shell, type Cluster } from '../cluster/harness.ts'
+import type { Outages } from './outages.ts'
 import type { Host, Network } from '../cluster/network.ts'
 
 /** Something that can be broken, and mended again. */
@@ -19,7 +20,8 @@ const serverName = (number: number): string => `chunkserver-${String(number)}`
 
 /** A fault of this kind, its victim drawn by chance. */
 export function drawFault(
-  kind: FaultKind, { cluster, network, chunkservers, draw }: { cluster: Cluster, network: Network | undefined, chunkservers: number, draw: Draw },
+  kind: FaultKind, { cluster, network, chunkservers, outages, draw }:
+  { cluster: Cluster, network: Network | undefined, chunkservers: number, outages: Outages, draw: Draw },
 ): Fault {
   const numbers = Array.from({ length: chunkservers }, (_, index) => index + 1)
   const victim = serverName(draw(numbers))
@@ -29,7 +31,17 @@ export function drawFault(
     case 'stop': return stop(cluster, victim)
     case 'master': return draw([true, false]) ? stop(cluster, 'master')
       : { kind, what: 'kill -9', begin: () => cluster.kill('master'), end: () => cluster.start() }
-    case 'mount': return { kind, what: 'kill -9', begin: () => cluster.kill('mount'), end: () => cluster.start() }
+    case 'mount': return {
+      kind, what: 'kill -9',
+      begin: () => {
+        outages.begin()
+        return cluster.kill('mount')
+      },
+      end: async () => {
+        await cluster.start()
+        outages.end()
+      },
+    }
     case 'full': return {
       kind, what: victim,
       begin: () => run('dd', ['if=/dev/zero', `of=${disk}/filler`, 'bs=64k']), end: () => shell(`rm -f ${disk}/filler`),

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { start } from '../cluster/harness.ts'
+import type { Failure } from './outages.ts'
 
 export interface Repeated {
   /** How often it was done. */
   count: number
-  /** Each failure: its exit code and what it said. */
-  readonly failures: string[]
+  /** Each round that failed: its exit code and the end of what it said. */
+  readonly failures: Failure[]
   /** Ends after the round under way. */
   stop(): Promise<void>
   /** Ends at once. */
@@ -15,10 +16,14 @@ export interface Repeated {
 /** How long to rest after a failure, in ms. */
 const REST_MS = 500
 
+/** How much of what a failed round said is kept. */
+const LINES = 6
+
 /** Does the same over and over until stopped. */
 export function repeatedly(script: string): Repeated {
   const stopping = new AbortController()
   const { signal } = stopping
+  let killed = false
   let running: ReturnType<typeof start> | undefined
   let all = Promise.resolve()
   const repeated: Repeated = {
@@ -29,19 +34,22 @@ export function repeatedly(script: string): Repeated {
       return all
     },
     kill: () => {
+      killed = true
       stopping.abort()
       running?.child.kill('SIGKILL')
     },
   }
   const round = async (): Promise<void> => {
+    const startedMs = Date.now()
     running = start('bash', ['-euo', 'pipefail', '-c', script])
     const { code, stdout, stderr } = await running.ended
-    if (signal.aborted) return
+    if (killed) return
     if (code === 0) {
       repeated.count++
       return
     }
-    repeated.failures.push(`exit code ${String(code)}: ${(stdout + stderr).trim().split('\n').slice(-2).join(' | ')}`)
+    const said = `exit code ${String(code)}: ${(stdout + stderr).trim().split('\n').slice(-LINES).join(' | ')}`
+    repeated.failures.push({ startedMs, endedMs: Date.now(), said })
     await pause(REST_MS)
   }
   all = (async () => {

@@ -19,6 +19,8 @@ export class Ledger {
   writes = 0
   /** What the application was told of. */
   readonly errors: string[] = []
+  /** When these calls were made, and what came of them. */
+  readonly failures: { startedMs: number, endedMs: number, said: string }[] = []
   /** Its calls that took more than a second, in ms. */
   readonly pauses: number[] = []
 
@@ -32,9 +34,12 @@ export class Ledger {
       const lines = (rest + chunk.toString()).split('\n')
       rest = lines.pop() ?? ''
       for (const text of lines) {
-        const { writes, tookMs, error } = line.parse(JSON.parse(text))
+        const { atMs, writes, what = '', tookMs, error } = line.parse(JSON.parse(text))
         if (writes !== undefined) this.writes = writes
-        if (error !== undefined) this.errors.push(error)
+        if (error !== undefined) {
+          this.errors.push(error)
+          this.failures.push({ startedMs: atMs - (tookMs ?? 0), endedMs: atMs, said: `${what}: ${error}` })
+        }
         if (tookMs !== undefined) this.pauses.push(tookMs)
       }
       for (const look of this.#waiting) look()

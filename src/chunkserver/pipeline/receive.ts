@@ -6,6 +6,12 @@ import type { PushId, ServerId } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
 import { checksumInPieces } from '../store/combined-checksum.ts'
 
+/** Servers that do not hold the bytes, who broke the chain first; `busy` where that one lives and has no room for now. */
+interface Outcome {
+  failed: ServerId[]
+  busy?: true | undefined
+}
+
 interface Push {
   push: PushId
   checksum: Checksum
@@ -19,7 +25,7 @@ interface Push {
  */
 export async function receivePush(
   parts: Pick<Parts, 'self' | 'held' | 'links' | 'log' | 'timing'>, { push, checksum, chain }: Push, data: Buffer,
-): Promise<{ failed: ServerId[] }> {
+): Promise<Outcome> {
   // 1. Nothing damaged is passed on: the next server would only refuse it.
   const { whole, pieces } = checksumInPieces(data)
   if (whole !== checksum) {
@@ -30,28 +36,32 @@ export async function receivePush(
   const passedOn = passOn(parts, { push, checksum, chain: rest }, data)
   await parts.held.hold(push, { data, pieces })
   // 3. What is held here is of use to the primary even if the chain broke behind us: it sends the rest itself.
-  const failed = await passedOn
-  if (failed.length === 0) parts.held.passedOn(push)
-  return { failed }
+  const outcome = await passedOn
+  if (outcome.failed.length === 0) parts.held.passedOn(push)
+  return outcome
 }
 
-/** @returns the servers that do not hold the bytes; never rejects */
+/** Never rejects. */
 async function passOn(
   { links, log, timing }: Pick<Parts, 'links' | 'log' | 'timing'>, request: Push, data: Buffer,
-): Promise<ServerId[]> {
+): Promise<Outcome> {
   const [next] = request.chain
-  if (next === undefined) return []
+  if (next === undefined) return { failed: [] }
   // Each hop allows less than the one before it, so that the server next to the silent one names it.
   const deadlineMs = timing.pushMs * request.chain.length
   try {
     const link = await links.link(next.address, 'bulk')
     const { reply } = await link.call(chunkserverApi.methods.push, request, { payload: [data], deadlineMs })
-    return reply.failed
+    return reply
   } catch (error) {
     const { code, message } = asDfsError(error)
     const facts = { push: request.push, to: next.address, code }
-    if (isError(error, 'busy')) log.debug(facts, message)
-    else log.warn(facts, `a push could not be passed on: ${message}`)
-    return request.chain.map(({ server }) => server)
+    const failed = request.chain.map(({ server }) => server)
+    if (isError(error, 'busy')) {
+      log.debug(facts, message)
+      return { failed, busy: true }
+    }
+    log.warn(facts, `a push could not be passed on: ${message}`)
+    return { failed }
   }
 }

@@ -8,6 +8,7 @@ import type { Log } from '../../seams/log.ts'
 import type { Random } from '../../seams/random.ts'
 import { Leases } from './leases.ts'
 import { Locations } from './locations.ts'
+import { GivenUp } from './reader/given-up.ts'
 import { PieceCache } from './reader/pieces.ts'
 import { Servers } from './servers.ts'
 import { WriteBudget } from './writer/budget.ts'
@@ -66,6 +67,7 @@ export class DataPath {
   readonly slabs: SlabPool
   readonly streams = new Streams(STREAMS)
   readonly pieces: PieceCache
+  readonly givenUp: GivenUp
   readonly #dirty = new Set<Dirty>()
   /** Chunks that this client wrote and did not sync; who opens a file again may sync what was written before. */
   readonly #unsynced = new LRUCache<InodeId, UnsyncedChunks>({ max: FILES_MAX })
@@ -84,6 +86,7 @@ export class DataPath {
     this.locations = new Locations({ clock, master })
     this.leases = new Leases({ master, locations: this.locations })
     this.servers = new Servers(clock)
+    this.givenUp = new GivenUp(clock)
     this.pieces = new PieceCache(clock, options.readCacheBytes ?? READ_CACHE_BYTES)
     const budget = new WriteBudget(options.writeBehindBytes ?? limits.writeBehindBytesMax, () => { this.#hurry() })
     this.slabs = new SlabPool(budget)

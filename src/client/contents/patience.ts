@@ -9,12 +9,14 @@ const PAUSE_MS_MAX = 2_000
 export class Patience {
   readonly #clock: Clock
   readonly #random: Random
-  readonly #untilMs: number
+  readonly #patienceMs: number
+  #untilMs: number
   #pauseMs = FIRST_PAUSE_MS
 
   constructor({ clock, random }: { clock: Clock, random: Random }, patienceMs: number) {
     this.#clock = clock
     this.#random = random
+    this.#patienceMs = patienceMs
     this.#untilMs = clock.nowMs() + patienceMs
   }
 
@@ -32,6 +34,8 @@ export class Patience {
   /** As after, for an error whose cause has been seen to: without a pause. */
   check(error: unknown): void {
     const known = asDfsError(error)
+    // Who says that it is busy works for others: that takes as long as it takes.
+    if (isError(known, 'busy')) this.#untilMs = this.#clock.nowMs() + this.#patienceMs
     if (!isWorthRepeating(known) || this.#clock.nowMs() >= this.#untilMs) throw known
   }
 }

@@ -11,6 +11,11 @@ const SLOW_MS_MIN = 200
 /** Weight of one more answer in what is usual. */
 const SMOOTHING = 1 / 16
 
+/** A server in a log. */
+export function shown({ server, address }: ServerAddress): string {
+  return `${String(server)} at ${address}`
+}
+
 /** What this client has learned of the chunkservers: whom it could not reach lately, and how long answers usually take. */
 export class Servers {
   readonly #clock: Clock

@@ -41,6 +41,7 @@ Mount options:
   driver=kernel            speak to the kernel directly: the default for root
   driver=fuse-native       through libfuse and fusermount3: the default for others
   host=NAME                this machine, as its chunkservers name it: they are read from first
+  patience=SECONDS         how long calls, reads and writes wait for servers before they fail (default 60)
   log=FILE                 where a mount in the background logs
   log_level=LEVEL          debug, info, warn or error
   nodev nosuid noexec noatime sync …   as in mount(8)

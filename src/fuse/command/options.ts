@@ -9,6 +9,8 @@ export interface MountOptions {
   logLevel: 'debug' | 'info' | 'warn' | 'error'
   /** The machine's name as chunkservers on it give it: their replicas are read first. */
   host: string | undefined
+  /** How long reads and writes wait for servers before they fail with EIO. */
+  patienceMs: number | undefined
   /** For mount(8) and the kernel. */
   forKernel: string[]
 }
@@ -29,7 +31,7 @@ const ignoredOptions = new Set([
 export function parseOptions(lists: readonly string[]): MountOptions {
   const options: MountOptions = {
     readOnly: false, allowOther: undefined, driver: undefined, logFile: undefined, logLevel: 'info',
-    host: undefined, forKernel: [],
+    host: undefined, patienceMs: undefined, forKernel: [],
   }
   for (const option of lists.flatMap(list => list.split(',')).filter(option => option !== '')) {
     const equals = option.indexOf('=')
@@ -51,6 +53,7 @@ function read(options: MountOptions, key: string, value: string | undefined): vo
     case 'log': options.logFile = needed(key, value); return
     case 'log_level': options.logLevel = oneOf(key, value, ['debug', 'info', 'warn', 'error']); return
     case 'host': options.host = needed(key, value); return
+    case 'patience': options.patienceMs = seconds(key, value) * 1_000; return
   }
   if (kernelOptions.has(key)) options.forKernel.push(key)
   else if (!ignoredOptions.has(key) && !key.startsWith('x-') && key !== 'comment') {
@@ -61,6 +64,13 @@ function read(options: MountOptions, key: string, value: string | undefined): vo
 function needed(key: string, value: string | undefined): string {
   if (value === undefined || value === '') throw new Error(`mount option '${key}' needs a value`)
   return value
+}
+
+/** At least one, so that no hiccup is an error. */
+function seconds(key: string, value: string | undefined): number {
+  const found = /^[1-9]\d{0,6}$/.test(value ?? '') ? Number(value) : undefined
+  if (found === undefined) throw new Error(`mount option '${key}' is a whole number of seconds, 1 or more`)
+  return found
 }
 
 function oneOf<const Choice extends string>(key: string, value: string | undefined, choices: readonly Choice[]): Choice {

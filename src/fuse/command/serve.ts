@@ -21,6 +21,7 @@ export interface Connected {
 export interface ConnectOptions {
   masters: string[]
   host: string | undefined
+  patienceMs: number | undefined
   log: Log
 }
 
@@ -46,7 +47,7 @@ export async function serveMount(
 ): Promise<ServedMount> {
   const mountPoint = await preparedMountPoint(given, clock)
   const connected = await connectedInTime(
-    connect({ masters: source.masters, host: options.host, log }), source.masters.join(','), clock)
+    connect({ masters: source.masters, host: options.host, patienceMs: options.patienceMs, log }), source.masters.join(','), clock)
   let mount: DriverMount
   try {
     const root = await directoryAt(connected.fileSystem, source.path)

@@ -3,6 +3,7 @@ import { chunkserverApi, type CommitOutcome } from '../../../src/protocol/chunks
 import type { Mutation } from '../../../src/protocol/chunks.ts'
 import { checksumOf, type Checksum } from '../../../src/protocol/checksum.ts'
 import type { PushId } from '../../../src/protocol/identifiers.ts'
+import { limits } from '../../../src/protocol/limits.ts'
 import { CHUNK_BYTES, chunk, Servers, version } from '../servers.ts'
 
 const all = [1, 2, 3]
@@ -172,6 +173,14 @@ t.test('a push names the servers behind a dead one, and is of use all the same',
   t.same(await servers.finish(pushed), { failed })
   done(await servers.finish(servers.commit(1, 1, { kind: 'append' }, { source: { from: 'push', push: 5 as PushId } })))
   t.ok((await servers.finish(servers.read(3))).equals(data))
+})
+
+t.test('a push says of a server without room that it lives', async t => {
+  const servers = await Servers.start(1)
+  const data = Buffer.alloc(limits.payloadBytesMax)
+  for (let at = 0; at < limits.heldBytesMax; at += data.length) await servers.finish(servers.push([2], 100 + at, data))
+  const failed = [servers.member(2).shown.server, servers.member(3).shown.server]
+  t.same(await servers.finish(servers.push(all, 5, data)), { failed, busy: true })
 })
 
 t.test('damaged bytes are refused, pushed or beside a commit', async t => {

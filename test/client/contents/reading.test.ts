@@ -1,10 +1,13 @@
 import t from 'tap'
 import type { ChunkIndex } from '../../../src/protocol/identifiers.ts'
+import { silentLog } from '../../../src/seams/log.ts'
 import { ToyCluster, readOf } from './toy-cluster.ts'
 
 const MiB = 1024 * 1024
 
-async function written(lengthBytes: number, options: { chunkSizeBytes?: number } = {}): Promise<{ cluster: ToyCluster, data: Buffer }> {
+async function written(
+  lengthBytes: number, options: Parameters<typeof ToyCluster.start>[0] = {},
+): Promise<{ cluster: ToyCluster, data: Buffer }> {
   const cluster = await ToyCluster.start(options)
   const data = cluster.world.random.bytes(Math.min(lengthBytes, MiB))
   const all = Buffer.concat(Array.from({ length: Math.ceil(lengthBytes / data.length) }, () => data)).subarray(0, lengthBytes)
@@ -113,4 +116,25 @@ t.test('what another client closed is read after the next open', async t => {
   await cluster.finish(writer.close())
   reader.refresh(cluster.attributes())
   t.same(await cluster.finish(readOf(reader, 0, 100_000)), Buffer.alloc(5_000, 9))
+})
+
+t.test('who reads what others have just waited for in vain is told at once, and later waits again', async t => {
+  const lines: unknown[] = []
+  const log = { ...silentLog, error: (facts: object, sentence: string) => { lines.push({ ...facts, sentence }) } }
+  const { cluster } = await written(100_000, { options: { patienceMs: 20_000 }, log })
+  const { clock } = cluster.world
+  const timed = async (): Promise<number> => {
+    const startedMs = clock.nowMs()
+    await t.rejects(cluster.finish(readOf(cluster.open(), 0, 4_096)), { code: 'no-such-replica' })
+    return clock.nowMs() - startedMs
+  }
+  for (const server of cluster.servers) server.refuse = 'no-such-replica'
+  t.ok(await timed() >= 20_000)
+  t.ok(await timed() < 100, 'as a kernel does after readahead that failed')
+  t.match(lines, [{ inode: 7, index: 0, chunk: Number, servers: ['1 at host1:1', '2 at host2:1', '3 at host3:1'] }], 'said once')
+  await cluster.pass(3_000)
+  t.ok(await timed() >= 20_000)
+  for (const server of cluster.servers) server.refuse = undefined
+  await cluster.pass(3_000)
+  t.equal((await cluster.finish(readOf(cluster.open(), 0, 4_096))).length, 4_096)
 })

@@ -12,7 +12,7 @@ import type {
 } from '../../../src/protocol/identifiers.ts'
 import { LinkPool } from '../../../src/protocol/link-pool.ts'
 import { pause } from '../../../src/seams/clock.ts'
-import { silentLog } from '../../../src/seams/log.ts'
+import { silentLog, type Log } from '../../../src/seams/log.ts'
 import { World } from '../../simulation/world.ts'
 
 const CLUSTER = '6f6c8a7e-3f0f-4d0e-9c52-0a4b0c8d1e2f' as ClusterId
@@ -66,6 +66,8 @@ export class ToyCluster implements DataMaster {
   readonly commits: { commit: CommitId, kind: string, extents: number, lengthBytes: number, version: ChunkVersion }[] = []
   readonly leases: { suspects: ServerId[], known: ChunkVersion | undefined }[] = []
   readonly settled: { endBytes: number, modifiedNs: bigint }[] = []
+  /** What the next pushes tell of the servers behind the first, in turn. */
+  readonly pushAnswers: { failed: ServerId[], busy?: true }[] = []
   readonly reports: { server: ServerId, problem: string }[] = []
   readonly events: string[] = []
   leaseFaults: ErrorCode[] = []
@@ -75,14 +77,14 @@ export class ToyCluster implements DataMaster {
   contentVersion = 1
   #next = 1
 
-  constructor({ seed = 1, chunkSizeBytes = 4 * 1024 * 1024, options = {} }: {
-    seed?: number, chunkSizeBytes?: number, options?: DataPathOptions,
+  constructor({ seed = 1, chunkSizeBytes = 4 * 1024 * 1024, options = {}, log = silentLog }: {
+    seed?: number, chunkSizeBytes?: number, options?: DataPathOptions, log?: Log,
   } = {}) {
     this.world = new World(seed)
     this.chunkSizeBytes = chunkSizeBytes
     const outside = { network: this.world.network.forHost('client'), clock: this.world.clock, log: silentLog }
     this.path = new DataPath({
-      clock: this.world.clock, random: this.world.random, log: silentLog, master: this, options,
+      clock: this.world.clock, random: this.world.random, log, master: this, options,
       pool: new LinkPool(outside, { role: 'client', cluster: CLUSTER }),
     })
   }
@@ -202,8 +204,9 @@ export class ToyCluster implements DataMaster {
         accepted?.link.serve(chunkserverApi, {
           push: ({ push, checksum }, payload) => {
             if (checksumOf(payload) !== checksum) throw new DfsError('bad-message', 'damaged')
-            for (const each of this.servers) each.pushes.set(push, Buffer.from(payload))
-            return { reply: { failed: [] } }
+            const reply = this.pushAnswers.shift() ?? { failed: [] }
+            for (const each of this.servers) if (!reply.failed.includes(each.shown.server)) each.pushes.set(push, Buffer.from(payload))
+            return { reply }
           },
           commit: async (request, payload) => {
             if (this.hold !== undefined) await this.hold

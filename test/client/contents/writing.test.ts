@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { ServerId } from '../../../src/protocol/identifiers.ts'
 import { ToyCluster, readOf } from './toy-cluster.ts'
 
 const KiB = 1024
@@ -240,4 +241,23 @@ t.test('patience outlasts a master without enough servers, and ends', async t =>
   cluster.path.forgetChunks(cluster.attributes().inode)
   await cluster.finish(contents.write(0, filled(10, 2)))
   await t.rejects(cluster.finish(contents.flush()), { code: 'no-replica' })
+})
+
+t.test('a server without room for pushed bytes is waited for, for as long as it says so, and not taken for one that failed', async t => {
+  const cluster = await ToyCluster.start({ options: { patienceMs: 5_000 } })
+  const primary = 2 as ServerId
+  const contents = cluster.open()
+  await cluster.finish(contents.write(0, filled(10, 1)))
+  await cluster.finish(contents.flush())
+  for (const chunk of cluster.chunks.values()) chunk.primary = primary
+  cluster.path.forgetChunks(cluster.attributes().inode)
+  const [leases, startedMs] = [cluster.leases.length, cluster.world.clock.nowMs()]
+  cluster.pushAnswers.push(...Array.from({ length: 20 }, () => ({ failed: [primary, 3 as ServerId], busy: true as const })))
+  await cluster.finish(contents.write(0, filled(MiB, 2)))
+  await cluster.finish(contents.flush())
+  t.equal(cluster.pushAnswers.length, 0)
+  t.ok(cluster.world.clock.nowMs() - startedMs > 5_000, 'longer than patience lasts with who says nothing')
+  t.same(cluster.leases.slice(leases), [{ suspects: [], known: undefined }], 'the master was never told of a suspect')
+  t.notOk(cluster.path.servers.isAvoided(primary), 'readers go on asking it')
+  t.same(cluster.stored(), filled(MiB, 2))
 })

@@ -20,10 +20,10 @@ t.test('options are ours, the kernel\'s, or somebody else\'s, and nothing else',
     readOnly: true, forKernel: ['noatime', 'nosuid', 'ro'], allowOther: undefined, driver: undefined,
   })
   t.match(parseOptions(['ro', 'rw']), { readOnly: false, forKernel: [] }, 'the last one counts')
-  t.match(parseOptions(['allow_other,driver=fuse-native,log=/a b,log_level=debug,host=h']), {
-    allowOther: true, driver: 'fuse-native', logFile: '/a b', logLevel: 'debug', host: 'h',
+  t.match(parseOptions(['allow_other,driver=fuse-native,log=/a b,log_level=debug,host=h,patience=5']), {
+    allowOther: true, driver: 'fuse-native', logFile: '/a b', logLevel: 'debug', host: 'h', patienceMs: 5_000,
   })
-  for (const wrong of ['colour', 'driver=x', 'driver', 'log=', 'log_level=loud']) t.throws(() => parseOptions([wrong]))
+  for (const wrong of ['colour', 'driver=x', 'driver', 'log=', 'log_level=loud', 'patience=0', 'patience=1.5']) t.throws(() => parseOptions([wrong]))
   t.end()
 })
 

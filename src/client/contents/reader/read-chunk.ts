@@ -5,7 +5,8 @@ import { asDfsError, DfsError, isError } from '../../../protocol/errors.ts'
 import type { ChunkIndex, InodeId } from '../../../protocol/identifiers.ts'
 import type { Timer } from '../../../seams/clock.ts'
 import type { DataPath } from '../data-path.ts'
-import { Patience } from '../patience.ts'
+import { isWorthRepeating, Patience } from '../patience.ts'
+import { shown } from '../servers.ts'
 import { zeros } from './buffers.ts'
 
 /** How long one replica may take before it counts as silent. */
@@ -23,20 +24,36 @@ export interface ChunkRange {
  * Reads from whichever replica has the bytes, verified; zeros where the replicas end, for holes, and where no server has
  * ever made its replica.
  * Continues in src/chunkserver/read.ts.
+ * @throws DfsError the last error once patience has run out, and at once where it has for others just before
  */
 export async function readChunk(path: DataPath, range: ChunkRange): Promise<Uint8Array[]> {
+  const { inode, index } = range
   const patience = new Patience(path, path.patienceMs)
+  let location: ChunkLocation | undefined
+  const givenUp = path.givenUp.errorOf(inode, index)
+  if (givenUp !== undefined) throw givenUp
   for (;;) {
     try {
-      const location = await path.locations.get(range.inode, range.index)
+      location = await path.locations.get(inode, index)
       if (location === undefined) return zeros(range.lengthBytes)
       const { bytes } = await readSomewhere(path, location, range)
       return bytes.length === range.lengthBytes ? [bytes] : [bytes, ...zeros(range.lengthBytes - bytes.length)]
     } catch (error) {
-      path.locations.forget(range.inode, range.index)
-      await patience.after(error)
+      path.locations.forget(inode, index)
+      await patience.after(error).catch((final: unknown) => {
+        giveUp(path, range, location, final)
+        throw final
+      })
     }
   }
+}
+
+/** Says, once for all who waited, which bytes could not be had and where they should be. */
+function giveUp(path: DataPath, { inode, index }: ChunkRange, location: ChunkLocation | undefined, thrown: unknown): void {
+  const error = asDfsError(thrown)
+  if (!isWorthRepeating(error) || !path.givenUp.add(inode, index, error)) return
+  path.log.error({ error, inode, index, chunk: location?.chunk, servers: location?.replicas.map(shown) },
+    'a chunk cannot be read: its readers are told of an error')
 }
 
 /** How many bytes the chunk has: more than that is zeros up to the end of the file. */

@@ -1,12 +1,13 @@
 import { checksumOf, type Checksum } from '../../../protocol/checksum.ts'
 import type { ChunkLease, Mutation, Source } from '../../../protocol/chunks.ts'
 import { chunkserverApi, type CommitOutcome } from '../../../protocol/chunkserver-api.ts'
-import { DfsError, isError } from '../../../protocol/errors.ts'
+import { asDfsError, DfsError, isError } from '../../../protocol/errors.ts'
 import type { ChunkIndex, CommitId, InodeId, PushId, ServerId } from '../../../protocol/identifiers.ts'
 import type { Link } from '../../../protocol/link.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { DataPath } from '../data-path.ts'
-import { Patience } from '../patience.ts'
+import { isWorthRepeating, Patience } from '../patience.ts'
+import { shown } from '../servers.ts'
 
 /** One change of one chunk, to be made exactly once however often it has to be sent. */
 export interface Change {
@@ -49,6 +50,10 @@ export async function mutate(path: DataPath, change: Change): Promise<Made> {
   const patience = new Patience(path, path.patienceMs)
   const commit = path.random.identifier() as CommitId
   let failed: { lease: ChunkLease, suspects: ServerId[] } | undefined
+  const pauseOrGiveUp = (error: unknown): Promise<void> => patience.after(error).catch((final: unknown) => {
+    giveUp(path, change, failed?.lease, final)
+    throw final
+  })
   for (let attempts = 1; ; attempts++) {
     let lease: ChunkLease | undefined
     try {
@@ -61,29 +66,45 @@ export async function mutate(path: DataPath, change: Change): Promise<Made> {
       // 3. Their place in the order, under an id by which a repeat is recognised.
       const outcome = await send(path, change, lease, commit, source)
       if (outcome.outcome === 'done') return { outcome, lease, attempts }
-      failed = { lease, suspects: outcome.servers }
       // 4. Nothing is lost: the master makes the survivors alike and the change is sent again.
-      await patience.after(new DfsError('replica-failed',
-        `chunk ${lease.chunk}: servers ${outcome.servers.join(', ')} did not follow version ${lease.version}`))
+      throw new NotFollowed(lease, outcome.servers)
     } catch (error) {
-      if (isError(error, 'chunk-full') || lease === undefined) {
-        await giveUpOr(patience, error)
+      if (isError(error, 'chunk-full')) throw error
+      if (lease === undefined) {
+        await pauseOrGiveUp(error)
         continue
       }
       // 'busy' and a push that was dropped say nothing against the lease.
       if (!isError(error, 'busy', 'push-unknown')) {
-        const leaseIsOver = isError(error, 'lease-lost', 'stale-replica')
-        failed = { lease, suspects: leaseIsOver ? [] : [error instanceof ChainBroken ? error.server : lease.primary] }
+        failed = { lease, suspects: suspectsOf(error, lease) }
       }
       path.log.debug({ error, chunk: lease.chunk, version: lease.version, attempts }, 'a change has to be sent again')
-      await patience.after(asReplicaFault(error))
+      await pauseOrGiveUp(asReplicaFault(error))
     }
   }
 }
 
-async function giveUpOr(patience: Patience, error: unknown): Promise<void> {
-  if (isError(error, 'chunk-full')) throw error
-  await patience.after(error)
+/** Who is to blame: as far as nobody says otherwise, the one that was asked. */
+function suspectsOf(error: unknown, lease: ChunkLease): ServerId[] {
+  if (error instanceof NotFollowed) return error.servers
+  if (error instanceof ChainBroken) return [error.server]
+  return isError(error, 'lease-lost', 'stale-replica') ? [] : [lease.primary]
+}
+
+/** The primary has a change that not all others have. */
+class NotFollowed extends DfsError {
+  readonly servers: ServerId[]
+  constructor({ chunk, version }: ChunkLease, servers: ServerId[]) {
+    super('replica-failed', `chunk ${chunk}: servers ${servers.join(', ')} did not follow version ${version}`)
+    this.servers = servers
+  }
+}
+
+/** Says which bytes were lost, and where they should have gone. */
+function giveUp(path: DataPath, { inode, index }: Change, lease: ChunkLease | undefined, error: unknown): void {
+  if (!isWorthRepeating(asDfsError(error))) return
+  path.log.error({ error, inode, index, chunk: lease?.chunk, servers: lease?.replicas.map(shown) },
+    'a chunk cannot be written: its writers are told of an error')
 }
 
 /** A fault inside one chunkserver is no reason to fail a write that others can take. */
@@ -118,11 +139,13 @@ async function push(path: DataPath, { data, checksum }: Change, lease: ChunkLeas
     const [first] = chain
     if (first === undefined) break
     let failed: readonly ServerId[]
+    let busy: true | undefined
     try {
       const link = await path.pool.link(first.address, 'bulk')
       const { reply } = await link.call(chunkserverApi.methods.push, { push: id, checksum, chain },
         { payload: data, deadlineMs: PUSH_MS_PER_SERVER * chain.length })
       failed = reply.failed
+      busy = reply.busy
     } catch (error) {
       if (isError(error, 'busy')) throw error
       path.log.debug({ error, server: first.server }, 'a push failed at its first server')
@@ -130,6 +153,8 @@ async function push(path: DataPath, { data, checksum }: Change, lease: ChunkLeas
     }
     if (!failed.includes(lease.primary)) return id
     const broken = chain.find(({ server }) => failed.includes(server))
+    // It lives, and has more to do than it has room for: nobody should do without it.
+    if (busy === true) throw new DfsError('busy', `chunk ${lease.chunk}: server ${String(broken?.server)} has no room for a push`)
     if (broken !== undefined) path.servers.avoid(broken.server)
     // Who fell silent would be waited for once more by the next one in another order; who refused may take it from there.
     if (broken !== undefined && path.clock.nowMs() - startedMs >= SILENCE_MS) throw new ChainBroken(lease, broken.server)

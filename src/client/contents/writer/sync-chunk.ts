@@ -41,8 +41,9 @@ export async function syncChunk(
       failed = { lease, suspects: reply.servers }
       await patience.after(new DfsError('replica-failed', `chunk ${lease.chunk}: a replica could not be synced`))
     } catch (error) {
-      if (lease !== undefined) {
-        failed = { lease, suspects: isError(error, 'lease-lost', 'stale-replica', 'busy') ? [] : [lease.primary] }
+      // 'busy' says nothing against the lease.
+      if (lease !== undefined && !isError(error, 'busy')) {
+        failed = { lease, suspects: isError(error, 'lease-lost', 'stale-replica') ? [] : [lease.primary] }
       }
       const fault = lease !== undefined && isError(error, 'internal')
       await patience.after(fault ? new DfsError('replica-failed', error.message, { cause: error }) : error)
