@@ -6,6 +6,7 @@ import type { Balancer } from './balance/balancer.ts'
 import { fitness } from './chunks/choose.ts'
 import type { Replica } from './chunks/locations.ts'
 import type { ChunkParts } from './chunks/parts.ts'
+import { isNotPromised } from './chunks/table.ts'
 import type { Repair } from './chunks/repair.ts'
 import type { Reports } from './chunks/reports.ts'
 import type { MasterCore } from './core.ts'
@@ -73,7 +74,7 @@ export function fileInfo(
       const primary = chunks.leases.of(chunk)?.primary
       return {
         index, chunk, version, changing: chunks.locks.isHeld(chunk),
-        blank: chunks.locations.isBlank(chunk) || chunks.table.isUnwritten(chunk),
+        blank: chunks.locations.isBlank(chunk) || isNotPromised(chunks.table, chunk),
         ...(primary === undefined ? {} : { primary }),
         replicas: chunks.locations.of(chunk).flatMap(replica => {
           const server = chunks.servers.get(replica.server)
@@ -81,7 +82,7 @@ export function fileInfo(
           const isSilent = chunks.servers.stateOf(server) === 'dead' || server.link === undefined
           return [{
             ...server.shown, version: replica.version, lengthBytes: replica.lengthBytes,
-            state: isSilent ? 'silent' as const : shownState(replica, version),
+            state: isSilent ? 'silent' as const : shownState(replica, version), draining: chunks.servers.isLeaving(server.id),
           }]
         }),
       }

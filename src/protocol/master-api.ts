@@ -99,10 +99,14 @@ const replicaInfo = serverAddress.extend({
   lengthBytes: whole,
   /** 'expected': a first lease runs, and the first write will make it. 'silent': its server does not answer. */
   state: z.enum(['good', 'expected', 'doubtful', 'corrupt', 'stale', 'silent']),
+  /** Its server is being drained: it goes when another has been made. */
+  draining: z.boolean(),
 })
 
 const serverStatus = serverAddress.extend({
   state: z.enum(['live', 'stale', 'dead']),
+  /** It is to lose all that it has, and gets nothing new. */
+  draining: z.boolean(),
   totalBytes: whole,
   freeBytes: whole,
   replicas: whole,
@@ -255,7 +259,6 @@ export const masterApi = defineApi('master', {
       replicaBytes: whole,
       /** Copies that it takes part in. */
       copies: whole,
-      draining: z.boolean(),
       /** It has told of all its replicas, and none of them is left. */
       empty: z.boolean(),
     })),

@@ -4,8 +4,9 @@ import path from 'node:path'
 import t, { type Test } from 'tap'
 import type { Machine } from '../../src/cli/context.ts'
 import { DfsError } from '../../src/protocol/errors.ts'
+import type { ChunkId, ChunkVersion } from '../../src/protocol/identifiers.ts'
 import { CHUNK_BYTES } from '../simulation/cluster.ts'
-import { alone, cluster } from './simulated.ts'
+import { alone, cluster, clusterToTouch } from './simulated.ts'
 
 function folder(t: Test): string {
   const made = mkdtempSync(path.join(os.tmpdir(), 'dfs-cli-'))
@@ -46,6 +47,26 @@ t.test('fsck walks all files and says how they are, status --check agrees, scrub
   t.equal(servers.length, 3)
   t.match(await dfs('scrub', 'status', '--rate', '1'), { code: 2, stderr: /--rate/ })
   t.match(await dfs('scrub', '/', 'dance'), { code: 2, stderr: /dance/ })
+})
+
+t.test('fsck finds a replica that belongs to no chunk, and counts those of files and removed files for none', async t => {
+  const { dfs, simulated } = await clusterToTouch(t)
+  const local = folder(t)
+  writeFileSync(path.join(local, 'f'), 'bytes')
+  t.match(await dfs('put', path.join(local, 'f'), '/kept'), { code: 0 })
+  t.match(await dfs('put', path.join(local, 'f'), '/removed'), { code: 0 })
+  t.match(await dfs('rm', '/removed'), { code: 0 })
+  const [machine] = simulated.servers
+  if (machine === undefined) throw new Error('there is a server')
+  // Of a chunk that the master has not handed out: it never has such a replica dropped.
+  machine.server.store.create(4_711 as ChunkId, 3 as ChunkVersion, { inode: 9, index: 0, chunkSizeBytes: CHUNK_BYTES })
+  const told = await dfs('fsck', '--json')
+  t.match(JSON.parse(told.stdout), { health: 'degraded', counts: { orphans: 1, files: 1 }, findings: { length: 1 } })
+  t.match(JSON.parse(told.stdout), { findings: [{ kind: 'orphan', server: machine.server.id, chunk: 4_711, version: 3 }] })
+  t.match(await dfs('fsck'), { code: 1, stdout: /4711[^]*belongs to no file/ })
+  t.match(await dfs('fsck', '/kept'), { code: 0 }, 'nobody asked for them')
+  machine.server.store.remove(4_711 as ChunkId)
+  t.match(await dfs('fsck'), { code: 0, stdout: /HEALTHY/ })
 })
 
 t.test('help and version exit with 0', async t => {

@@ -43,17 +43,29 @@ export async function cluster(t: Test): Promise<(...args: string[]) => Promise<R
   return (...args) => dfs(args)
 }
 
+/** Commands, and what they are run against. */
+export async function clusterToTouch(t: Test): Promise<{ dfs: (...args: string[]) => Promise<Ran>, simulated: SimulatedCluster }> {
+  const { dfs, simulated } = await begin(t, { trashMs: 0 })
+  return { dfs: (...args) => dfs(args), simulated }
+}
+
 /** The same, each command on a machine and on behalf of a user of its own. */
 export async function clusterFor(
   t: Test, { trashMs }: { trashMs: number },
 ): Promise<(args: string[], parts?: Partial<Machine>) => Promise<Ran>> {
+  return (await begin(t, { trashMs })).dfs
+}
+
+async function begin(
+  t: Test, { trashMs }: { trashMs: number },
+): Promise<{ dfs: (args: string[], parts?: Partial<Machine>) => Promise<Ran>, simulated: SimulatedCluster }> {
   const world = new World(1)
   const simulated = new SimulatedCluster(world, { servers: 3, log: silentLog, onFault: () => {}, trashMs })
   t.teardown(() => { simulated.remove() })
   const finish = <Value>(promise: Promise<Value>): Promise<Value> =>
     world.finish(promise, { stepsMax: 2_000_000, what: 'the command' })
   await finish(simulated.start(0))
-  return async (args, parts = {}) => {
+  const dfs = async (args: string[], parts: Partial<Machine> = {}): Promise<Ran> => {
     const { machine: here, ended } = machine({
       masterVariable: 'master:9400',
       connect: masters => Client.start(
@@ -63,4 +75,5 @@ export async function clusterFor(
     })
     return ended(await finish(runDfs(args, here)))
   }
+  return { dfs, simulated }
 }

@@ -15,6 +15,7 @@ Without PATH, or with the root, also looks on all servers for replicas that belo
 What is told of a chunk:
   missing           no server that answers has a good replica
   under-replicated  fewer good replicas than wanted
+  leaving           too few of them on servers that are not being drained
   over-replicated   more
   misplaced         its replicas stand on fewer racks than they could
   corrupt           a replica does not match its checksums, or its disk failed

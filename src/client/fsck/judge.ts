@@ -4,11 +4,12 @@ export type Chunk = FileInfo['chunks'][number]
 export type Replica = Chunk['replicas'][number]
 
 /**
- * What may be wrong with a chunk. 'missing': nobody who answers has a good replica. 'misplaced': its replicas stand on
- * fewer racks than they could. The last three: there is a replica of that kind, beside the others.
+ * What may be wrong with a chunk. 'missing': nobody who answers has a good replica. 'leaving': too few good replicas are on
+ * servers that are not being drained. 'misplaced': its replicas stand on fewer racks than they could. The last three: there is
+ * a replica of that kind, beside the others.
  */
 export const problems = [
-  'missing', 'under-replicated', 'over-replicated', 'misplaced', 'corrupt', 'doubtful', 'stale',
+  'missing', 'under-replicated', 'leaving', 'over-replicated', 'misplaced', 'corrupt', 'doubtful', 'stale',
 ] as const
 export type Problem = (typeof problems)[number]
 
@@ -23,7 +24,7 @@ export interface Wanted {
 const HDFS_RACKS = 2
 
 export function wantedIn({ servers, replicas, placement }: ClusterStatus): Wanted {
-  const racks = new Set(servers.filter(({ state }) => state === 'live').map(({ rack }) => rack)).size
+  const racks = new Set(servers.filter(({ state, draining }) => state === 'live' && !draining).map(({ rack }) => rack)).size
   return { replicas, racks: Math.min(racks, placement === 'hdfs' ? HDFS_RACKS : replicas) }
 }
 
@@ -31,12 +32,15 @@ export function wantedIn({ servers, replicas, placement }: ClusterStatus): Wante
 export function judge({ replicas, blank }: Pick<Chunk, 'replicas' | 'blank'>, wanted: Wanted): Problem[] {
   if (blank && replicas.length === 0) return []
   const good = replicas.filter(({ state }) => state === 'good' || state === 'expected')
+  // Those of servers that are being drained count until they have gone, and are no surplus meanwhile.
+  const staying = good.filter(({ draining }) => !draining)
   const racks = new Set(good.map(({ rack }) => rack)).size
   const has = (state: Replica['state']): boolean => replicas.some(replica => replica.state === state)
   const found: Record<Problem, boolean> = {
     'missing': good.length === 0,
     'under-replicated': good.length > 0 && good.length < wanted.replicas,
-    'over-replicated': good.length > wanted.replicas,
+    'leaving': good.length >= wanted.replicas && staying.length < wanted.replicas,
+    'over-replicated': staying.length > wanted.replicas,
     'misplaced': racks < Math.min(good.length, wanted.racks),
     'corrupt': has('corrupt'),
     'doubtful': has('doubtful'),

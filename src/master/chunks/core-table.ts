@@ -11,6 +11,11 @@ export function coreTable(core: MasterCore): ChunkTable {
       const record = state.chunk(id)
       return record?.index === 0 && state.isUnwritten(record.inode)
     },
+    isBeyondEnd: id => {
+      const record = state.chunk(id)
+      const file = record === undefined ? undefined : state.fileOf(record.inode)
+      return record !== undefined && file !== undefined && record.index * file.chunkSizeBytes >= file.sizeBytes
+    },
     get nextChunk() { return state.nextChunk },
     originOf: ({ inode, index }) => {
       const file = state.fileOf(inode)

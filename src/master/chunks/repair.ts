@@ -8,6 +8,7 @@ import { Meter } from './meter.ts'
 import { assess, type Judges, type Need } from './need.ts'
 import type { ChunkParts } from './parts.ts'
 import { couldSpread, groundsOf } from './placement.ts'
+import { isNotPromised } from './table.ts'
 import { RepairQueue, type Begun, type Needy } from './repair-queue.ts'
 import { findRoute, release, type Route } from './route.ts'
 
@@ -202,7 +203,7 @@ export class Repair {
     // Whoever holds the lock is about to change what we would judge; the lock's end brings the chunk here again.
     if (locks.isHeld(chunk)) { this.#unseen.add(chunk); return }
     const replicas = locations.of(chunk)
-    const isBlank = locations.isBlank(chunk) || (replicas.length === 0 && table.isUnwritten(chunk))
+    const isBlank = locations.isBlank(chunk) || (replicas.length === 0 && isNotPromised(table, chunk))
     const { need, useless } = assess(replicas, record.version, { wanted: config.replicas, isBlank, judges })
     for (const { server, version } of useless) {
       locations.remove(chunk, server)

@@ -16,6 +16,8 @@ export interface ChunkTable {
   chunk(id: ChunkId): ChunkRecord | undefined
   /** The chunk was made with its file, and nobody has said that there are bytes in it. */
   isUnwritten(id: ChunkId): boolean
+  /** The chunk lies behind the end of its file, as far as the master was told. */
+  isBeyondEnd(id: ChunkId): boolean
   /** Ids below have been handed out. */
   readonly nextChunk: number
   originOf(record: ChunkRecord): ChunkOrigin
@@ -29,4 +31,9 @@ export interface ChunkTable {
   setVersion(chunk: ChunkId, version: ChunkVersion, replicas: { doubtful: boolean }): Promise<void>
   /** Gives the chunk at this place of the file, made if it is a hole. @throws DfsError 'stale-handle' no such file */
   allocate(stamp: Stamp, inode: InodeId, index: ChunkIndex): Promise<{ chunk: ChunkId, version: ChunkVersion }>
+}
+
+/** No close nor fsync has told of bytes in the chunk: where nobody has a replica of it, nothing is lost. */
+export function isNotPromised(table: ChunkTable, id: ChunkId): boolean {
+  return table.isUnwritten(id) || table.isBeyondEnd(id)
 }

@@ -24,7 +24,7 @@ export function chunkservers({ chunks }: Pick<RetireParts, 'chunks'>): ReplyOf<t
   return {
     servers: [...servers.all()].map(server => ({
       ...shownServer(chunks, server),
-      replicaBytes: locations.bytesOf(server.id), copies: server.copies, draining: servers.isLeaving(server.id),
+      replicaBytes: locations.bytesOf(server.id), copies: server.copies,
       // Before its report has come nobody knows what it has.
       empty: server.reported && locations.ofServer(server.id).size === 0,
     })),

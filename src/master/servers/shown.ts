@@ -6,7 +6,7 @@ import type { Server } from './server.ts'
 export function shownServer({ servers, locations, clock }: ChunkParts, server: Server): ClusterStatus['servers'][number] {
   return {
     ...server.shown,
-    state: servers.shownStateOf(server),
+    state: servers.shownStateOf(server), draining: servers.isLeaving(server.id),
     totalBytes: server.totalBytes, freeBytes: server.freeBytes, diskFault: server.diskFault,
     replicas: locations.ofServer(server.id).size,
     heartbeatAgeMs: Math.max(0, Math.round(clock.nowMs() - server.lastHeardMs)),

@@ -5,12 +5,13 @@ import type { ClusterStatus } from '../../../src/protocol/master-api.ts'
 
 const wanted = { replicas: 3, racks: 3 }
 
-/** good@a: a good replica on rack a. */
+/** good@a: a good replica on rack a; good@a! on a server that is being drained. */
 const replicas = (text: string): Replica[] => text.split(' ').filter(word => word !== '').map((word, at) => {
-  const [state = '', rack = ''] = word.split('@')
+  const [state = '', place = ''] = word.split('@')
+  const rack = place.replace('!', '')
   return {
     server: at as ServerId, address: 'h:1', rack, host: `host-${String(at)}`, version: 1 as ChunkVersion, lengthBytes: 1,
-    state: state as Replica['state'],
+    state: state as Replica['state'], draining: place.endsWith('!'),
   }
 })
 
@@ -21,6 +22,10 @@ const cases: [string, Problem[]][] = [
   ['good@a good@b good@b', ['misplaced']],
   ['good@a good@a', ['under-replicated', 'misplaced']],
   ['good@a good@b good@c good@d', ['over-replicated']],
+  ['good@a good@b good@c good@d!', []],
+  ['good@a good@b good@c!', ['leaving']],
+  ['good@a good@b!', ['under-replicated']],
+  ['good@a! good@b! good@c! good@d!', ['leaving']],
   ['good@a good@b good@c corrupt@d', ['corrupt']],
   ['good@a good@b stale@c', ['under-replicated', 'stale']],
   ['good@a silent@b silent@c', ['under-replicated']],

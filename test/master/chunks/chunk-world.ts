@@ -34,6 +34,8 @@ export class TableInMemory implements ChunkTable {
   chunk(id: ChunkId): ChunkRecord | undefined { return this.records.get(id) }
   readonly unwritten = new Set<ChunkId>()
   isUnwritten(id: ChunkId): boolean { return this.unwritten.has(id) }
+  readonly beyondEnd = new Set<ChunkId>()
+  isBeyondEnd(id: ChunkId): boolean { return this.beyondEnd.has(id) }
   originOf({ inode, index }: ChunkRecord) { return { inode, index, chunkSizeBytes: 65_536 } }
   takeVersion(): ChunkVersion { return ++this.version as ChunkVersion }
   find(inode: InodeId, index: ChunkIndex): ChunkId | undefined {

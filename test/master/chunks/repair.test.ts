@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { ChunkIndex, InodeId } from '../../../src/protocol/identifiers.ts'
 import { ChunkWorld } from './chunk-world.ts'
 
 /** A world with a chunk that all three of its servers have reported. */
@@ -209,4 +210,20 @@ t.test('what has been repaired is told', async t => {
   t.match(world.repair.status(), {
     queued: { endangered: 0, underReplicated: 0, surplus: 0, leaving: 0, misplaced: 0 }, running: 0, copies: 1, copiedBytes: 1,
   })
+})
+
+t.test('after a restart a chunk that was allocated and never written is not missing; one that was promised is', async t => {
+  const { world } = await written([{}, {}, {}])
+  const never = (await world.table.allocate({}, 7 as InodeId, 5 as ChunkIndex)).chunk
+  const lost = (await world.table.allocate({}, 7 as InodeId, 6 as ChunkIndex)).chunk
+  world.table.beyondEnd.add(never)
+  await world.restartMaster()
+  for (const server of world.servers) {
+    server.kill()
+    await world.finish(server.connect())
+  }
+  await world.pass(3 * world.config.heartbeatMs)
+  t.strictSame(world.repair.counts(), { underReplicated: 0, missing: 1 })
+  t.notOk(world.repair.concerns(never))
+  t.ok(world.repair.concerns(lost))
 })
