@@ -1,8 +1,8 @@
 /**
  * A file as its one writer was told it is. Shares no code with the product: buffers and nothing else.
  *
- * Where whole machines may lose what was not synced, it also knows what the file was since its last sync: until the next
- * one, each byte may be any of these.
+ * Where whole machines may lose what was not synced, it also knows what the file was since its last sync: once some have
+ * lost power, and until the next sync, each byte may be any of these.
  */
 export class ModelFile {
   readonly #losses: (() => number) | undefined
@@ -76,7 +76,7 @@ export class ModelFile {
     for (let at = 0; at < found.length; at++) {
       const byte = found[at]
       if (byte === expected[at]) continue
-      if (this.#past.some(before => (before[offsetBytes + at] ?? 0) === byte)) continue
+      if (this.mayHaveLost && this.#past.some(before => (before[offsetBytes + at] ?? 0) === byte)) continue
       return `${String(byte)} instead of ${String(expected[at])} at byte ${String(offsetBytes + at)} of ${String(this.#bytes.length)}`
     }
     return undefined

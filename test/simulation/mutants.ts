@@ -88,12 +88,12 @@ export const mutants: readonly Mutant[] = [
     }],
   },
   {
-    name: 'a replica whose disk failed to sync is trusted again',
+    name: 'a journal that could not be synced goes on',
     faults: ['fail', 'power'],
     edits: [{
-      file: 'src/chunkserver/store/replica.ts',
-      text: '    } catch (error) {\n      this.#markCorrupt(files, error)\n      throw error\n    }\n  }\n\n  #markCorrupt',
-      instead: '    } catch (error) {\n      if (files.table === undefined) this.#markCorrupt(files, error)\n      throw error\n    }\n  }\n\n  #markCorrupt',
+      file: 'src/master/journal/file-journal.ts',
+      text: 'await this.#file.write(record, this.#endBytes)\n      await this.#file.sync()',
+      instead: 'await this.#file.write(record, this.#endBytes)\n      await this.#file.sync().catch(() => {})',
     }],
   },
   // Replicas and their versions
@@ -109,28 +109,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the master takes a replica of an older version for a current one',
-    faults: ['kill', 'cut', 'isolate'],
+    faults: ['kill', 'cut', 'isolate'], overlapping: true,
     edits: [{
       file: 'src/master/chunks/agree.ts',
       text: 'return replica.version >= record.version && replica.state !== \'corrupt\'',
       instead: 'return replica.state !== \'corrupt\' || record.version < 0',
-    }],
-  },
-  {
-    name: 'a replica takes mutations of a version that it has left',
-    faults: ['kill', 'cut', 'isolate', 'hang'],
-    edits: [{
-      file: 'src/chunkserver/primary/local-chunk.ts',
-      text: 'if (this.#order?.version !== version) {',
-      instead: 'if (this.#order === undefined) {',
-    }, {
-      file: 'src/chunkserver/primary/apply.ts',
-      text: '  if (replica.version !== version) {\n    throw new DfsError(\'lease-lost\', `chunk ${chunk} is at version ${replica.version} here, not ${version}`)\n  }\n',
-      instead: '  if (version < 0) throw new DfsError(\'lease-lost\', \'\')\n',
-    }, {
-      file: 'src/chunkserver/primary/apply.ts',
-      text: '  if (chunk.hasOrder(version)) return\n',
-      instead: '  if (chunk.hasOrder(version) || store.get(chunk.id) !== undefined) return\n',
     }],
   },
   {
@@ -169,15 +152,6 @@ export const mutants: readonly Mutant[] = [
       instead: '...(sure < Math.min(GOOD_BEFORE_STALE_GO, wanted)\n      ? alive.filter(replica => replica.state !== \'corrupt\')',
     }],
   },
-  {
-    name: 'mutations are applied in the order of their arrival',
-    faults: ['lag', 'cut', 'reset'],
-    edits: [{
-      file: 'src/chunkserver/primary/in-order.ts',
-      text: 'if (number === this.#next && this.#running === undefined) return this.#start(work)',
-      instead: 'if (this.#running === undefined) return this.#start(work)',
-    }],
-  },
   // Disks
   {
     name: 'a read does not look at the checksums',
@@ -190,7 +164,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what was being written when a process died keeps its old checksums',
-    faults: ['kill'],
+    faults: ['kill'], overlapping: true,
     edits: [{
       file: 'src/chunkserver/store/recover.ts',
       text: 'const toBlock = blocksIn(powerCut ? lengthBytes : Math.min(header.pending.to, lengthBytes))',
