@@ -5,22 +5,19 @@ import {
 } from '../../protocol/identifiers.ts'
 import type { Stamp } from '../../protocol/master-api.ts'
 import type { LinkTarget, Name, XattrName } from '../../protocol/names.ts'
+import { ChunkTable, freshChunk, type IndexRange } from './chunks.ts'
 import { encodeCounters, readCounters, type Counters } from './counters.ts'
-import { idIn, idKey, nameIn, nameKey, pairKey, secondIdIn, Table, tableKey } from './keys.ts'
-import {
-  decodeChunk, decodeInode, encodeChunk, encodeInode, encodeNumbers, numberIn,
-  type ChunkRecord, type FileChunk, type Inode,
-} from './records.ts'
+import { InodeTable } from './inodes.ts'
+import { idIn, idKey, nameIn, nameKey, Table, tableKey } from './keys.ts'
+import { encodeNumbers, numberIn, type ChunkRecord, type FileChunk, type Inode } from './records.ts'
 import { Remembered } from './remembered.ts'
 import type { Store } from './store.ts'
 import { TrashTable, type Trashed } from './trash.ts'
-import { Trims, type Trim } from './trims.ts'
+import type { Trim } from './trims.ts'
 
 export type { ChunkRecord, FileChunk, Inode } from './records.ts'
 export type { Trashed } from './trash.ts'
 
-/** Decoded inodes kept at hand: so many used lately, and as many used before them. */
-const CACHED_INODES = 30_000
 const NOTHING = Buffer.from([1])
 
 /** Thrown by a change while the state may only be looked at: see {@link MasterState.wouldRefuse}. */
@@ -30,20 +27,20 @@ const wouldChange = new WouldChange()
 /** Everything the master knows for ever. Changed only by applying journal entries, read by everyone at any time. */
 export class MasterState {
   readonly #store: Store
+  readonly #inodes: InodeTable
+  readonly #chunks: ChunkTable
   readonly #remembered: Remembered
-  readonly #trims: Trims
   readonly #trash: TrashTable
   readonly #unwritten: Set<InodeId>
-  #recentInodes = new Map<InodeId, Inode>()
-  #olderInodes = new Map<InodeId, Inode>()
   readonly #counters: Counters
   #looking = false
 
   constructor(store: Store) {
     this.#store = store
     this.#counters = readCounters(store.get(tableKey(Table.counters)))
+    this.#inodes = new InodeTable(store)
+    this.#chunks = new ChunkTable(store)
     this.#remembered = new Remembered(store)
-    this.#trims = new Trims(store)
     this.#trash = new TrashTable(store)
     this.#unwritten = new Set(Array.from(
       store.keys({ start: tableKey(Table.unwritten), end: Buffer.from([Table.unwritten + 1]) }), key => idIn(key) as InodeId))
@@ -52,18 +49,7 @@ export class MasterState {
   // Reading
 
   inode(inode: InodeId): Inode | undefined {
-    const recent = this.#recentInodes.get(inode)
-    if (recent !== undefined) return recent
-    const older = this.#olderInodes.get(inode)
-    if (older !== undefined) {
-      this.#cache(inode, older)
-      return older
-    }
-    const bytes = this.#store.peek(idKey(Table.inode, inode))
-    if (bytes === undefined) return undefined
-    const decoded = decodeInode(bytes)
-    this.#cache(inode, decoded)
-    return decoded
+    return this.#inodes.get(inode)
   }
 
   /** The record of a regular file; none for anything else. */
@@ -86,47 +72,31 @@ export class MasterState {
 
   /** Where a chunk belongs; none when it was freed or never was. */
   chunk(chunk: ChunkId): ChunkRecord | undefined {
-    const bytes = this.#store.peek(idKey(Table.chunk, chunk))
-    if (bytes === undefined) return undefined
-    const record = decodeChunk(chunk, bytes)
-    return this.#trims.hides(record.inode, record.index, chunk) ? undefined : record
+    return this.#chunks.get(chunk)
   }
 
   chunkAt(inode: InodeId, index: ChunkIndex): ChunkRecord | undefined {
-    const bytes = this.#store.peek(pairKey(Table.fileChunk, inode, index))
-    return bytes === undefined ? undefined : this.chunk(numberIn(bytes, 0) as ChunkId)
+    return this.#chunks.at(inode, index)
   }
 
   /** The chunks a file has among indexes `first` to `first + count - 1`, in order; holes are left out. */
   chunksOf(inode: InodeId, first: ChunkIndex, count: number, limit = Infinity): FileChunk[] {
-    // Most files have one chunk, and one look is cheaper than a range.
-    if (count === 1) {
-      const one = this.chunkAt(inode, first)
-      return one === undefined ? [] : [one]
-    }
-    const found = this.#fileChunks(inode, { first, end: first + count }, limit)
-    return found.filter(({ index, chunk }) => !this.#trims.hides(inode, index, chunk)).map(({ index, chunk }) => {
-      const record = this.chunk(chunk)
-      assert(record !== undefined, `chunk ${String(chunk)} of inode ${String(inode)} has no record`)
-      return { index, chunk, version: record.version }
-    })
+    return this.#chunks.of(inode, { first, end: first + count }, limit)
   }
 
   /** How many chunks a file has in a range. */
-  countChunks(inode: InodeId, { first, end }: { first: ChunkIndex, end: number }): number {
-    if (this.#trims.of(inode).length === 0) return this.#store.count(fileChunkRange(inode, { first, end }))
-    return this.#fileChunks(inode, { first, end }, Infinity)
-      .filter(({ index, chunk }) => !this.#trims.hides(inode, index, chunk)).length
+  countChunks(inode: InodeId, range: IndexRange): number {
+    return this.#chunks.count(inode, range)
   }
 
   /** Cuts whose chunks are still to be removed. */
   trimsOf(inode: InodeId): readonly Trim[] {
-    return this.#trims.of(inode)
+    return this.#chunks.cutsOf(inode)
   }
 
   /** Files with such cuts. */
   trimmed(): InodeId[] {
-    return this.#trims.inodes()
+    return this.#chunks.cutFiles()
   }
 
   /** Whether the file's first chunk was made with it, and nobody has said that there are bytes in it. */
@@ -140,11 +110,8 @@ export class MasterState {
   }
 
   /** All chunks, in the order of their ids; a chunk freed meanwhile may still come. */
-  * eachChunk(): Iterable<ChunkRecord> {
-    for (const { key, value } of this.#store.entries({ start: idKey(Table.chunk, 0), end: tableKey(Table.fileChunk) })) {
-      const record = decodeChunk(idIn(key) as ChunkId, value)
-      if (!this.#trims.hides(record.inode, record.index, record.chunk)) yield record
-    }
+  eachChunk(): Iterable<ChunkRecord> {
+    return this.#chunks.each()
   }
 
   xattr(inode: InodeId, name: XattrName): Uint8Array<ArrayBuffer> | undefined {
@@ -252,17 +219,14 @@ export class MasterState {
 
   setInode(inode: InodeId, record: Inode): void {
     this.#change()
-    this.#store.put(idKey(Table.inode, inode), encodeInode(record))
-    this.#cache(inode, record)
+    this.#inodes.put(inode, record)
   }
 
   /** With its extended attributes and link target; chunks and names have gone before. */
   removeInode(inode: InodeId): void {
     this.#change()
     this.#counters.inodeCount--
-    this.#store.remove(idKey(Table.inode, inode))
-    this.#recentInodes.delete(inode)
-    this.#olderInodes.delete(inode)
+    this.#inodes.remove(inode)
     for (const name of this.xattrsOf(inode)) this.removeXattr(inode, name)
     this.#store.remove(idKey(Table.target, inode))
     this.#store.remove(idKey(Table.orphan, inode))
@@ -305,46 +269,39 @@ export class MasterState {
    */
   addChunk(record: Omit<ChunkRecord, 'lossVersion'>): ChunkId | undefined {
     this.#change()
-    const [cut] = this.#trims.of(record.inode).length === 0 ? []
-      : this.#fileChunks(record.inode, { first: record.index, end: record.index + 1 }, 1)
+    const cut = this.#chunks.hiddenAt(record.inode, record.index)
     if (cut !== undefined) this.removeChunk(record.inode, cut)
     this.#counters.chunkCount++
     this.#counters.nextChunk = Math.max(this.#counters.nextChunk, record.chunk + 1)
-    this.#store.put(idKey(Table.chunk, record.chunk), encodeChunk({ ...record, lossVersion: 0 as ChunkVersion }))
-    this.#store.put(pairKey(Table.fileChunk, record.inode, record.index), encodeNumbers(record.chunk))
+    this.#chunks.add(freshChunk(record))
     return cut?.chunk
   }
 
   /** Makes all chunks of a range vanish; {@link trimSome} removes them. */
-  trim(inode: InodeId, { first, end }: { first: ChunkIndex, end: number }): void {
+  trim(inode: InodeId, range: IndexRange): void {
     this.#change()
-    this.#trims.add(inode, { first, end, bound: this.nextChunk })
+    this.#chunks.cut(inode, range, this.nextChunk)
   }
 
   /** Looks at so many chunks of a cut's range and removes those that are meant; with the last of them goes the cut. */
   trimSome(inode: InodeId, trim: Trim, limit: number): { seen: number, freed: ChunkId[] } {
     this.#change()
-    const found = this.#fileChunks(inode, trim, limit)
-    const gone = found.filter(({ chunk }) => chunk < trim.bound)
-    for (const chunk of gone) this.removeChunk(inode, chunk)
-    const last = found.at(-1)
-    if (last === undefined || found.length < limit) this.#trims.remove(inode, trim)
-    else this.#trims.replace(inode, { ...trim, first: last.index + 1 as ChunkIndex })
-    return { seen: found.length, freed: gone.map(({ chunk }) => chunk) }
+    const { seen, hidden } = this.#chunks.takeCut(inode, trim, limit)
+    for (const chunk of hidden) this.removeChunk(inode, chunk)
+    return { seen, freed: hidden.map(({ chunk }) => chunk) }
   }
 
   setChunkVersion(chunk: ChunkId, version: ChunkVersion, { doubtful }: { doubtful: boolean }): void {
     this.#change()
     const record = this.chunk(chunk)
     assert(record !== undefined, `chunk ${String(chunk)} exists`)
-    this.#store.put(idKey(Table.chunk, chunk), encodeChunk({ ...record, version, ...(doubtful ? { lossVersion: version } : {}) }))
+    this.#chunks.set({ ...record, version, ...(doubtful ? { lossVersion: version } : {}) })
   }
 
   removeChunk(inode: InodeId, { index, chunk }: { index: ChunkIndex, chunk: ChunkId }): void {
     this.#change()
     this.#counters.chunkCount--
-    this.#store.remove(idKey(Table.chunk, chunk))
-    this.#store.remove(pairKey(Table.fileChunk, inode, index))
+    this.#chunks.remove(inode, { index, chunk })
     if (index === 0) this.setWritten(inode)
   }
 
@@ -412,32 +369,7 @@ export class MasterState {
     this.#counters.versionBound = Math.max(this.#counters.versionBound, upTo)
   }
 
-  /** What is on record, cut or not. */
-  #fileChunks(
-    inode: InodeId, range: { first: ChunkIndex, end: number }, limit: number,
-  ): { index: ChunkIndex, chunk: ChunkId }[] {
-    const options = limit === Infinity ? fileChunkRange(inode, range) : { ...fileChunkRange(inode, range), limit }
-    return Array.from(this.#store.entries(options), ({ key, value }) => (
-      { index: secondIdIn(key) as ChunkIndex, chunk: numberIn(value, 0) as ChunkId }))
-  }
-
   #change(): void {
     if (this.#looking) throw wouldChange
-  }
-
-  #cache(inode: InodeId, record: Inode): void {
-    // Two generations, since dropping the oldest of a large Map one by one is slow.
-    if (this.#recentInodes.size >= CACHED_INODES) {
-      this.#olderInodes = this.#recentInodes
-      this.#recentInodes = new Map()
-    }
-    this.#recentInodes.set(inode, record)
-  }
-}
-
-function fileChunkRange(inode: InodeId, { first, end }: { first: ChunkIndex, end: number }): { start: Buffer, end: Buffer } {
-  return {
-    start: pairKey(Table.fileChunk, inode, first),
-    end: pairKey(Table.fileChunk, inode, Math.min(end, Number.MAX_SAFE_INTEGER)),
   }
 }
