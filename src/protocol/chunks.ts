@@ -80,6 +80,8 @@ export const replicaReport = z.object({
   lengthBytes: whole,
   /** 'doubtful': after a power cut it may lack bytes that were acknowledged but not synced. */
   state: z.enum(['good', 'doubtful', 'corrupt']),
+  /** A mutation may be in this one and not in others of its version, or the other way round, until the next fence. */
+  uneven: z.boolean().optional(),
 })
 export type ReplicaReport = z.infer<typeof replicaReport>
 

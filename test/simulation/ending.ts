@@ -40,6 +40,8 @@ async function whatIsAmiss(cluster: SimulatedCluster): Promise<string | undefine
   for (const [chunk, replicas] of onDisk) {
     if (replicas.size !== 3) return `chunk ${chunk} has replicas on ${[...replicas.keys()].join(', ')}`
   }
+  const difference = differenceIn(onDisk)
+  if (difference !== undefined) return difference
   // Nothing without a name is kept for clients that are gone.
   const named = await inodesBelow(fileSystem, fileSystem.root)
   if (inodes !== named.size) return `${String(inodes)} inodes, ${String(named.size)} of them with a name`
@@ -56,14 +58,15 @@ async function inodesBelow(fileSystem: FileSystem, directory: InodeId): Promise<
   return found
 }
 
-/** All replicas of a chunk are the same. */
-export function checkReplicas(cluster: SimulatedCluster): void {
-  for (const [chunk, replicas] of cluster.replicas()) {
+/** Which replicas of one chunk are not the same. */
+function differenceIn(chunks: ReadonlyMap<string, ReadonlyMap<string, Buffer>>): string | undefined {
+  for (const [chunk, replicas] of chunks) {
     const [first, ...others] = [...replicas]
     for (const [host, bytes] of others) {
-      assert(first !== undefined && bytes.equals(first[1]), `chunk ${chunk} differs between ${String(first?.[0])} and ${host}`)
+      if (first === undefined || !bytes.equals(first[1])) return `chunk ${chunk} differs between ${String(first?.[0])} and ${host}`
     }
   }
+  return undefined
 }
 
 /** What anybody closed is there, also when its writer is not. */

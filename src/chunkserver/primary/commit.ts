@@ -95,10 +95,11 @@ export async function settleAll(each: readonly { server: ServerId, done: Promise
 }
 
 /**
- * Notes who failed under the lease. A member that refuses because a newer version exists has not failed: the lease is over.
+ * Notes who failed under the lease, and that the replicas may differ now. A member that refuses because a newer version
+ * exists has not failed: the lease is over.
  * @throws DfsError 'lease-lost'
  */
-export function blame({ log }: Pick<Parts, 'log'>, lease: Lease, failures: readonly Failure[]): void {
+export function blame({ store, log }: Pick<Parts, 'store' | 'log'>, lease: Lease, failures: readonly Failure[]): void {
   const { chunk, version } = lease.terms
   for (const { server, error } of failures) {
     const { code, message } = asDfsError(error)
@@ -106,7 +107,10 @@ export function blame({ log }: Pick<Parts, 'log'>, lease: Lease, failures: reado
   }
   const failed = failures.filter(({ error }) => !saysLeaseIsOver(error))
   lease.fail(failed.map(({ server }) => server))
-  if (failures.length === 0 || failed.length > 0) return
+  if (failures.length === 0) return
+  const replica = store.get(chunk)
+  if (replica?.version === version) replica.markUneven()
+  if (failed.length > 0) return
   lease.end()
   throw new DfsError('lease-lost', `chunk ${chunk} has a version newer than ${version}`)
 }

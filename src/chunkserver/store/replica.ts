@@ -23,12 +23,15 @@ export class Replica {
   readonly #record: ReplicaRecord
   readonly #durable: Durable
   readonly #changer: Changer
+  #uneven: boolean
 
   /** @internal the store makes replicas */
   constructor(shared: Shared, names: ReplicaNames, header: Header, durable: Durability) {
     this.#record = new ReplicaRecord(this, shared, names, header)
     this.#durable = new Durable(this.#record, durable)
     this.#changer = new Changer(this.#record, this.#durable)
+    // It was in use when its process ended: what was under way then may be in some replicas only.
+    this.#uneven = !header.clean && !durable.dirty && header.state !== 'corrupt'
   }
 
   get chunk(): ChunkId {
@@ -66,8 +69,21 @@ export class Replica {
     return this.#record.clean
   }
 
+  /** A mutation may be in this one and not in others of its version, or the other way round, until the next fence. */
+  get isUneven(): boolean {
+    return this.#uneven
+  }
+
+  /** Says that it {@link isUneven}; the master will hear of it. */
+  markUneven(): void {
+    if (this.#uneven) return
+    this.#uneven = true
+    this.#record.shared.changed(this)
+  }
+
   report(): ReplicaReport {
-    return { chunk: this.chunk, version: this.#record.version, lengthBytes: this.#record.lengthBytes, state: this.#record.state }
+    const { chunk, version, lengthBytes, state } = this.#record
+    return { chunk, version, lengthBytes, state, ...(this.#uneven ? { uneven: true } : {}) }
   }
 
   /**
@@ -145,6 +161,7 @@ export class Replica {
       await this.#record.orCorrupt(files, () => this.#durable.anchor(files))
     })
     this.#changer.goOn()
+    this.#uneven = false
   }
 
   /** The master has chosen this replica as it is, so that what it lacks, if anything, is not part of the chunk. */
@@ -168,11 +185,13 @@ export class Replica {
 
   /**
    * Makes everything durable and says so in the header, so that a power cut leaves no doubt.
-   * @returns whether it is clean now: not if it was changed meanwhile
+   * @returns whether it is clean now: not if it was changed meanwhile, or {@link isUneven}, which the next process has to know
    * @internal the store does this to idle replicas
    */
-  makeClean(): Promise<boolean> {
-    return this.#durable.makeClean()
+  async makeClean(): Promise<boolean> {
+    if (!this.#uneven) return this.#durable.makeClean()
+    await this.sync()
+    return this.isClean
   }
 
   /**

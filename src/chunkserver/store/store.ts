@@ -270,9 +270,14 @@ export class ReplicaStore {
     let cleaned = 0
     await inParallel(replicas, CLEANED_AT_ONCE, async replica => {
       try {
-        if (!await replica.makeClean()) return
+        const isClean = await replica.makeClean()
+        const wasDirty = this.#dirty.delete(replica)
+        if (!isClean) {
+          // It comes again, behind the rest.
+          if (wasDirty) this.#dirty.add(replica)
+          return
+        }
         cleaned++
-        this.#dirty.delete(replica)
         // The master plans by what replicas weigh, and hears of no single write.
         if (this.#toldBytes.get(replica) !== replica.lengthBytes) this.#changed(replica)
       } catch (error) {

@@ -83,6 +83,7 @@ export async function agree(
     for (const { server } of members) {
       locations.set(chunk, { server: server.id, version, lengthBytes: primary.lengthBytes, state: 'good' })
     }
+    locations.setEven(chunk)
     const others = members.filter(member => member !== primary)
     return { version, primary: primary.server, members: [primary, ...others].map(({ server }) => server) }
   }

@@ -85,12 +85,11 @@ export class Leases {
     for (const lease of this.#leases.values()) if (lease.primary === server) lease.doubted = true
   }
 
-  /** Forgets the leases that have run out. @returns their chunks */
-  expire(): ChunkId[] {
+  /** Forgets the leases that have run out. @returns them */
+  expire(): Lease[] {
     const nowMs = this.#clock.nowMs()
-    const ended: ChunkId[] = []
-    for (const lease of this.#leases.values()) if (nowMs >= lease.endsAtMs) ended.push(lease.chunk)
-    for (const chunk of ended) this.#leases.delete(chunk)
+    const ended = [...this.#leases.values()].filter(({ endsAtMs }) => nowMs >= endsAtMs)
+    for (const { chunk } of ended) this.#leases.delete(chunk)
     return ended
   }
 

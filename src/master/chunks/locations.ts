@@ -25,6 +25,7 @@ export class Locations {
   readonly #blank = new Set<ChunkId>()
   readonly #fresh = new Set<ChunkId>()
   readonly #accepted = new Map<ChunkId, ChunkVersion>()
+  readonly #uneven = new Map<ChunkId, ChunkVersion>()
   readonly #onChange: (chunk: ChunkId) => void
   #count = 0
   #corruptCount = 0
@@ -107,6 +108,7 @@ export class Locations {
     this.#blank.delete(chunk)
     this.#fresh.delete(chunk)
     this.#accepted.delete(chunk)
+    this.#uneven.delete(chunk)
     for (const { server, lengthBytes } of replicas) {
       this.#ofServer.get(server)?.delete(chunk)
       this.#addBytes(server, -lengthBytes)
@@ -144,6 +146,21 @@ export class Locations {
 
   isAccepted(chunk: ChunkId, version: ChunkVersion): boolean {
     return this.#accepted.get(chunk) === version
+  }
+
+  /** Replicas of this version may differ in a mutation that was never acknowledged. */
+  setUneven(chunk: ChunkId, version: ChunkVersion): void {
+    this.#uneven.set(chunk, version)
+    this.#onChange(chunk)
+  }
+
+  /** They have been made alike. */
+  setEven(chunk: ChunkId): void {
+    this.#uneven.delete(chunk)
+  }
+
+  isUneven(chunk: ChunkId, version: ChunkVersion): boolean {
+    return this.#uneven.get(chunk) === version
   }
 
   #addBytes(server: ServerId, bytes: number): void {

@@ -95,6 +95,22 @@ function giveUp(parts: ChunkParts, chunk: ChunkId, victim: Server): Mended {
   return 'done'
 }
 
+/**
+ * Replicas may differ in a mutation that was never acknowledged, and no writer has come to repeat it: they are made alike.
+ * The caller holds the lock.
+ */
+export async function makeEven(parts: ChunkParts, chunk: ChunkId): Promise<Mended> {
+  const { table, locations } = parts
+  // A writer may have come after all.
+  const version = table.chunk(chunk)?.version
+  if (version === undefined) return 'done'
+  if (!locations.isUneven(chunk, version) && locations.of(chunk).every(replica => replica.version <= version)) return 'done'
+  await agree(parts, chunk, { suspects: [] })
+  locations.setEven(chunk)
+  parts.leases.end(chunk)
+  return 'done'
+}
+
 /** Doubtful replicas are all there is: they are made alike and count as good from here on. The caller holds the lock. */
 export async function settleForDoubtful(parts: ChunkParts, chunk: ChunkId): Promise<Mended> {
   parts.log.warn({ chunk }, 'after a power cut there are only replicas that may lack unsynced writes: going on with them')

@@ -4,12 +4,13 @@ import type { Replica } from './locations.ts'
 /**
  * What a chunk lacks.
  * 'lost': no replica with all that was acknowledged is on a server that counts as alive. 'doubtful': only such replicas are
- * left. 'copies': fewer good ones than wanted. 'surplus': more. 'move': some are on servers that are being drained.
- * 'spread': they could stand further apart.
+ * left. 'uneven': they may differ in a mutation that was never acknowledged. 'copies': fewer good ones than wanted.
+ * 'surplus': more. 'move': some are on servers that are being drained. 'spread': they could stand further apart.
  */
 export type Need =
   | { kind: 'lost' }
   | { kind: 'doubtful' }
+  | { kind: 'uneven' }
   | { kind: 'copies', good: number, missing: number }
   | { kind: 'surplus', good: number }
   | { kind: 'move', good: number }
@@ -38,7 +39,7 @@ const GOOD_BEFORE_STALE_GO = 2
 /** Judges the replicas of one chunk. */
 export function assess(
   replicas: readonly Replica[], version: ChunkVersion,
-  { wanted, isBlank, judges }: { wanted: number, isBlank: boolean, judges: Judges },
+  { wanted, isBlank, isUneven = false, judges }: { wanted: number, isBlank: boolean, isUneven?: boolean, judges: Judges },
 ): Assessment {
   const alive = replicas.filter(replica => judges.isAlive(replica))
   const current = alive.filter(replica => replica.version >= version)
@@ -53,18 +54,23 @@ export function assess(
       ? alive.filter(replica => replica.version < version && replica.state !== 'corrupt')
       : []),
   ]
-  return { need: needOf({ counted, good, doubtful: doubtful.length, wanted, isBlank, judges }), useless }
+  // One beyond the recorded version was fenced by a master that died before it could make the others like it.
+  const differ = isUneven || counted.some(replica => replica.version > version)
+  return { need: needOf({ counted, good, doubtful: doubtful.length, wanted, isBlank, differ, judges }), useless }
 }
 
 function needOf(
-  { counted, good, doubtful, wanted, isBlank, judges }: {
-    counted: readonly Replica[], good: number, doubtful: number, wanted: number, isBlank: boolean, judges: Judges,
+  { counted, good, doubtful, wanted, isBlank, differ, judges }: {
+    counted: readonly Replica[], good: number, doubtful: number, wanted: number, isBlank: boolean, differ: boolean, judges: Judges,
   },
 ): Need | undefined {
   if (counted.length === 0 && doubtful > 0) return { kind: 'doubtful' }
   if (counted.length === 0) return isBlank ? undefined : { kind: 'lost' }
   // A first lease runs, or has just ended: the next reports tell.
   if (good === 0) return undefined
+  // The only one left is copied first. And nobody is left behind who is only away for a moment.
+  const isOnly = counted.length === 1 && wanted > 1
+  if (differ && !isOnly && counted.every(replica => judges.inReach(replica))) return { kind: 'uneven' }
   if (counted.length < wanted) return { kind: 'copies', good, missing: wanted - counted.length }
   if (counted.length > wanted) return { kind: 'surplus', good }
   if (counted.some(replica => judges.isLeaving(replica))) return { kind: 'move', good }
@@ -75,6 +81,7 @@ function needOf(
 export function priorityOf(need: Need): number {
   switch (need.kind) {
     case 'doubtful': return 0
+    case 'uneven': return 2
     case 'copies': return need.good
     case 'surplus': return 1_000
     case 'move': return 1_001

@@ -3,7 +3,8 @@ import type { ChunkId, ServerId } from '../../protocol/identifiers.ts'
 import type { RepairStatus } from '../../protocol/master-api.ts'
 import { bounds } from '../config.ts'
 import { fitServers } from './choose.ts'
-import { copyOnce, settleForDoubtful, trim, type Mended, type Quietness } from './mend.ts'
+import { copyOnce, makeEven, settleForDoubtful, trim, type Mended, type Quietness } from './mend.ts'
+import type { Lease } from './leases.ts'
 import { Meter } from './meter.ts'
 import { assess, type Judges, type Need } from './need.ts'
 import type { ChunkParts } from './parts.ts'
@@ -17,6 +18,9 @@ const RETRY_MS_MAX = 60_000
 
 /** A chunk in constant use is disturbed after this many heartbeats of waiting. */
 const PATIENCE_HEARTBEATS = 10
+
+/** A writer whose mutation failed asks for a new lease at once, which makes the replicas alike: it is given this long. */
+const WRITER_HEARTBEATS = 2
 
 /** Finds the chunks that have too few replicas, too many or bad ones, and helps them, the most endangered first. */
 export class Repair {
@@ -82,7 +86,7 @@ export class Repair {
         case 'surplus': queued.surplus++; break
         case 'move': queued.leaving++; break
         case 'spread': queued.misplaced++; break
-        case 'lost': break
+        case 'uneven': case 'lost': break
       }
     }
     const { copies, bytes, bytesPerSecond } = this.#meter
@@ -111,7 +115,7 @@ export class Repair {
   step(): ChunkId[] {
     const { servers, leases, settling, clock } = this.#parts
     const nowMs = clock.nowMs()
-    for (const chunk of leases.expire()) this.#leaseEnded(chunk, nowMs)
+    for (const lease of leases.expire()) this.#leaseEnded(lease, nowMs)
     for (const server of servers.takeChanged()) this.lookAtServer(server.id)
     // Too early to say what is missing.
     if (!settling.over) return []
@@ -133,9 +137,12 @@ export class Repair {
     while (this.#running.size > 0) await Promise.all(this.#running.values())
   }
 
-  #leaseEnded(chunk: ChunkId, nowMs: number): void {
+  #leaseEnded({ chunk, version, primary, doubted }: Lease, nowMs: number): void {
+    const { locations, servers } = this.#parts
     this.#unseen.add(chunk)
-    if (this.#parts.locations.of(chunk).some(({ state }) => state === 'expected')) this.#unproven.set(chunk, nowMs)
+    // Its primary may have died with a mutation that it had sent to some of the others.
+    if (doubted || servers.get(primary)?.link === undefined) locations.setUneven(chunk, version)
+    if (locations.of(chunk).some(({ state }) => state === 'expected')) this.#unproven.set(chunk, nowMs)
   }
 
   /** Replicas that were expected and that their servers have said nothing of, long after the lease, were never made. */
@@ -204,7 +211,8 @@ export class Repair {
     if (locks.isHeld(chunk)) { this.#unseen.add(chunk); return }
     const replicas = locations.of(chunk)
     const isBlank = locations.isBlank(chunk) || (replicas.length === 0 && isNotPromised(table, chunk))
-    const { need, useless } = assess(replicas, record.version, { wanted: config.replicas, isBlank, judges })
+    const isUneven = locations.isUneven(chunk, record.version)
+    const { need, useless } = assess(replicas, record.version, { wanted: config.replicas, isBlank, isUneven, judges })
     for (const { server, version } of useless) {
       locations.remove(chunk, server)
       drops.add(server, chunk, version)
@@ -221,6 +229,10 @@ export class Repair {
     const { locks, config, clock } = this.#parts
     if (locks.isHeld(chunk) || this.#running.has(chunk)) return 'later'
     if (this.#running.size >= bounds.helpedAtOnceMax) return 'busy'
+    if (needy.need.kind === 'uneven' && clock.nowMs() - needy.sinceMs < WRITER_HEARTBEATS * config.heartbeatMs) {
+      needy.dueMs = needy.sinceMs + WRITER_HEARTBEATS * config.heartbeatMs
+      return 'later'
+    }
     let route: Route | undefined
     if (isCopied(needy.need)) {
       const found = findRoute(this.#parts, chunk, { hurry: isAlmostLost(needy.need) })
@@ -272,6 +284,7 @@ export class Repair {
         this.#parts, chunk, route, { quietness, rateBytes: this.#rateBytes, copied: bytes => { this.#meter.add(bytes) } })
       case 'surplus': return trim(this.#parts, chunk, quietness)
       case 'doubtful': return settleForDoubtful(this.#parts, chunk)
+      case 'uneven': return makeEven(this.#parts, chunk)
       case 'lost': return Promise.resolve('no way')
     }
   }

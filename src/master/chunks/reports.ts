@@ -55,6 +55,7 @@ export class Reports {
         case 'known':
           // Versions only rise on a server, so this was written down before a fence that it has answered since.
           if (!mayBeOlder && version < (this.#locations.get(chunk, server)?.version ?? 0)) break
+          if (replica.uneven === true && version === this.#table.chunk(chunk)?.version) this.#locations.setUneven(chunk, version)
           this.#locations.set(chunk, {
             server, version, lengthBytes,
             state: state === 'doubtful' && !mayBeOlder && this.#locations.isAccepted(chunk, version) ? 'good' : state,

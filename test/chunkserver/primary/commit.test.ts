@@ -122,6 +122,22 @@ t.test('when a secondary dies nothing is acknowledged until the master has chose
   }
 })
 
+t.test('the master hears that replicas may differ, until they are fenced', async t => {
+  const servers = await Servers.start(1)
+  const said = (number: number): boolean | undefined =>
+    servers.master.reported.get(servers.member(number).shown.server)?.get(chunk)?.uneven
+  await servers.grant(1, { v: 1, peers: all, create: true })
+  await servers.finish(servers.write(1, 1, 0, Buffer.from('first')))
+  servers.kill(3)
+  t.match(await servers.finish(servers.write(1, 1, 0, Buffer.from('second'))), { outcome: 'replicas-failed' })
+  await servers.until(() => said(1) === true, 'the primary has said so')
+  const { host, disk } = servers.kill(2)
+  await servers.launch(host, disk)
+  await servers.until(() => said(2) === true, 'and one that was in use when its process ended')
+  await servers.fence(2, 2)
+  t.notOk(servers.member(2).server.store.get(chunk)?.isUneven)
+})
+
 t.test('a secondary that has lost its new replica fails at once', async t => {
   const servers = await Servers.start(1)
   await servers.grant(1, { v: 1, peers: all, create: true })

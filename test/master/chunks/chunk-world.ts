@@ -66,6 +66,8 @@ interface FakeReplica {
 /** What a chunkserver does for the master, without bytes: a replica's content is one number. */
 export class FakeChunkserver {
   readonly replicas = new Map<ChunkId, FakeReplica>()
+  /** Chunks of which it says that its replica may differ from the others. */
+  readonly uneven = new Set<ChunkId>()
   readonly id: ServerId
   readonly host: string
   readonly rack: string
@@ -111,6 +113,7 @@ export class FakeChunkserver {
         if (replica.state === 'corrupt') throw new DfsError('corrupt', 'rot')
         if (replica.version > version) throw new DfsError('stale-replica', 'newer')
         replica.version = version
+        this.uneven.delete(chunk)
         this.#joined.set(chunk, version)
         return {
           lengthBytes: 1, tableChecksum: replica.content as Checksum, state: replica.state, rememberedSince: this.rememberedSince,
@@ -193,7 +196,9 @@ export class FakeChunkserver {
   }
 
   reports(): ReplicaReport[] {
-    return [...this.replicas].map(([chunk, { version, state }]) => ({ chunk, version, state, lengthBytes: 1 }))
+    return [...this.replicas].map(([chunk, { version, state }]) => ({
+      chunk, version, state, lengthBytes: 1, ...(this.uneven.has(chunk) ? { uneven: true } : {}),
+    }))
   }
 
   /** Whether it may order mutations of the chunk under the version. */

@@ -30,7 +30,9 @@ t.test('dead, corrupt, stale and doubtful ones do not count', async t => {
 })
 
 t.test('a version later than recorded counts', async t => {
-  t.equal(judge([replica(1), replica(2), replica(3, 'good', 11)]).need, undefined)
+  t.strictSame(judge([replica(1), replica(2), replica(3, 'good', 11)]).need, { kind: 'uneven' }, 'but the others lack it')
+  t.match(judge([replica(3, 'good', 11)]).need, { kind: 'copies' }, 'the only one is copied first')
+  t.equal(judge([replica(1), replica(2), replica(3, 'good', 11)], [], false, [1]).need, undefined, 'all of them together, or later')
 })
 
 t.test('no usable one is a loss, unless nothing was ever written', async t => {

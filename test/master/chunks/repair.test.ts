@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { ChunkIndex, InodeId } from '../../../src/protocol/identifiers.ts'
+import type { ChunkId, ChunkIndex, InodeId } from '../../../src/protocol/identifiers.ts'
 import { ChunkWorld } from './chunk-world.ts'
 
 /** A world with a chunk that all three of its servers have reported. */
@@ -226,4 +226,73 @@ t.test('after a restart a chunk that was allocated and never written is not miss
   t.strictSame(world.repair.counts(), { underReplicated: 0, missing: 1 })
   t.notOk(world.repair.concerns(never))
   t.ok(world.repair.concerns(lost))
+})
+
+const contentsOf = (world: ChunkWorld, chunk: ChunkId): number[] =>
+  world.servers.flatMap(({ replicas }) => replicas.get(chunk)?.content ?? [])
+
+t.test('replicas that may differ are made alike when no writer comes', async t => {
+  const { world, first } = await written([{}, {}, {}])
+  Object.assign(world.server(2).replicas.get(first.chunk) ?? {}, { content: 99 })
+  world.server(first.primary).uneven.add(first.chunk)
+  await world.pass(world.config.heartbeatMs)
+  t.equal(world.table.chunk(first.chunk)?.version, first.version, 'a writer has some time to come')
+  await world.pass(5 * world.config.heartbeatMs)
+  t.equal(new Set(contentsOf(world, first.chunk)).size, 1)
+  t.equal(contentsOf(world, first.chunk).length, 3)
+  const agreed = world.table.chunk(first.chunk)?.version ?? 0
+  t.ok(agreed > first.version)
+  await world.pass(10 * world.config.heartbeatMs)
+  t.equal(world.table.chunk(first.chunk)?.version, agreed, 'once')
+})
+
+t.test('a writer that comes by itself is not disturbed', async t => {
+  const { world, first } = await written([{}, {}, {}])
+  world.server(first.primary).uneven.add(first.chunk)
+  await world.pass(world.config.heartbeatMs)
+  const second = await world.lease(0, { known: first.version })
+  t.ok(second.version > first.version)
+  await world.pass(6 * world.config.heartbeatMs)
+  t.equal(world.table.chunk(first.chunk)?.version, second.version)
+  t.ok(world.write(second, 7))
+})
+
+t.test('what a primary that dies leaves half done is made even, also when it never comes back', async t => {
+  for (const comesBack of [true, false]) {
+    const { world, first } = await written([{}, {}, {}])
+    const secondary = world.servers.find(({ id }) => id !== first.primary)
+    const primary = world.server(first.primary)
+    Object.assign(secondary?.replicas.get(first.chunk) ?? {}, { content: 99 })
+    primary.kill()
+    if (comesBack) await world.finish(primary.connect())
+    await world.pass(world.config.leaseMs + world.config.deadMs + 6 * world.config.heartbeatMs)
+    const left = world.servers.filter(server => comesBack || server !== primary).flatMap(({ replicas }) => replicas.get(first.chunk) ?? [])
+    t.equal(left.length, comesBack ? 3 : 2)
+    t.equal(new Set(left.map(({ content }) => content)).size, 1, comesBack ? 'back' : 'gone')
+  }
+})
+
+t.test('a server that is only away is not left behind to make the others even', async t => {
+  const { world, first } = await written([{}, {}, {}])
+  const away = world.servers.find(({ id }) => id !== first.primary)
+  world.server(first.primary).uneven.add(first.chunk)
+  away?.kill()
+  await world.pass(6 * world.config.heartbeatMs)
+  t.equal(world.table.chunk(first.chunk)?.version, first.version)
+  await world.finish(away?.connect() ?? Promise.resolve())
+  await world.pass(6 * world.config.heartbeatMs)
+  t.ok((world.table.chunk(first.chunk)?.version ?? 0) > first.version)
+  t.strictSame(world.servers.map(({ replicas }) => replicas.get(first.chunk)?.version),
+    Array.from({ length: 3 }, () => world.table.chunk(first.chunk)?.version))
+})
+
+t.test('a version that a master gave out before it died is made that of all replicas', async t => {
+  const { world, first } = await written([{}, {}, {}])
+  const later = world.table.takeVersion()
+  Object.assign(world.server(2).replicas.get(first.chunk) ?? {}, { version: later })
+  await world.restartMaster()
+  for (const server of world.servers) await world.finish(server.connect())
+  await world.pass(world.config.settleMs + 6 * world.config.heartbeatMs)
+  t.equal(new Set(world.servers.map(({ replicas }) => replicas.get(first.chunk)?.version)).size, 1)
+  t.ok((world.table.chunk(first.chunk)?.version ?? 0) > later)
 })
