@@ -15,7 +15,7 @@ t.test('an empty chunkserver that joins a filled cluster gets its share, and not
   const cluster = await Cluster.up({ chunkservers: 3, options })
   t.teardown(() => cluster.down())
   const { mount } = cluster
-  const master = await cluster.master()
+  const master = cluster.master()
   const dfs = (...args: string[]): Promise<string> => must('bin/dfs', [...args, '--master', master])
   const ask = async (...args: string[]) => balance.parse(JSON.parse(await dfs('balance', ...args, '--json')))
 
@@ -24,7 +24,7 @@ t.test('an empty chunkserver that joins a filled cluster gets its share, and not
   t.match(await dfs('balance'), /off/)
 
   await must('scripts/cluster', ['up', '--dir', cluster.data, '--mount', mount, '--chunkservers', '4'])
-  const fresh = (await cluster.process('chunkserver-4')).address
+  const fresh = cluster.process('chunkserver-4').address
   const before = await ask()
   t.match(before.servers.find(({ address }) => address === fresh), { totalBytes: 24 * 2 ** 20, share: 0 }, 'it is empty')
   t.ok(before.leftBytes > 2 ** 20, 'there is something to move')
