@@ -84,7 +84,7 @@ async function main(): Promise<number> {
     try {
       work = options.load === 'overload' ? overload(cluster, options.seed) : everyday(cluster, options.seed)
       const outages = new Outages()
-      const faults = await hurt(cluster, network, work, outages)
+      const faults = await hurt(cluster, network, { work, memory, outages })
       return await judge(cluster, work, { memory, faults, outages })
     } finally {
       memory.stop()
@@ -102,7 +102,8 @@ async function main(): Promise<number> {
 
 /** Breaks and mends, one fault or two at a time, until the time is over. @returns how many faults of each kind there were */
 async function hurt(
-  cluster: Cluster, network: Network | undefined, work: readonly Workload[], outages: Outages,
+  cluster: Cluster, network: Network | undefined,
+  { work, memory, outages }: { work: readonly Workload[], memory: MemoryWatch, outages: Outages },
 ): Promise<Map<string, number>> {
   const drawOne = (): Fault => drawFault(draw(options.faults), { cluster, network, chunkservers: CHUNKSERVERS, outages, draw })
   const endMs = Date.now() + options.minutes * 60_000
@@ -110,7 +111,7 @@ async function hurt(
   while (Date.now() < endMs && !stopping.signal.aborted) {
     if (options.faults.length === 0) {
       await rest(Math.min(10_000, endMs - Date.now()))
-      report(work)
+      report(work, memory)
       continue
     }
     await rest(between(REST_MS))
@@ -127,12 +128,12 @@ async function hurt(
       await fault.end().catch((error: unknown) => { say(`  it could not be mended: ${String(error)}`) })
       say(`mended: ${fault.kind} ${fault.what}`)
     }
-    report(work)
+    report(work, memory)
   }
   return counts
 }
 
-function report(work: readonly Workload[]): void {
+function report(work: readonly Workload[], memory: MemoryWatch): void {
   const many = work.filter(({ name }) => /^(?:writer|reader|names)-/.test(name))
   const rounds = many.reduce((sum, { repeated }) => sum + (repeated?.count ?? 0), 0)
   say('  ' + [
@@ -140,6 +141,7 @@ function report(work: readonly Workload[]): void {
       ? `${name}: ${String(repeated?.count)} rounds`
       : `${name}: ${String(ledger.writes)} writes, longest pause ${String(ledger.longestPauseMs)} ms`),
     ...many.length === 0 ? [] : [`all others: ${String(rounds)} rounds`],
+    `memory in MB: ${[...memory.now].map(([name, mb]) => `${name} ${String(mb)}`).join(', ')}`,
   ].join('; '))
 }
 

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { Cluster } from '../cluster/harness.ts'
 
-/** The most memory that each process of a cluster was seen to hold, in MB. */
+/** The memory of each process of a cluster, in MB. */
 export class MemoryWatch {
+  /** The most that it ever held. */
   readonly most = new Map<string, number>()
+  /** What it held when it was looked at last. */
+  readonly now = new Map<string, number>()
   readonly #timer: NodeJS.Timeout
 
   constructor(cluster: Cluster, everyMs: number) {
@@ -14,8 +17,9 @@ export class MemoryWatch {
     for (const { name, pid } of cluster.processes()) {
       if (pid === null) continue
       try {
-        const [, resident = '0'] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8')) ?? []
-        this.most.set(name, Math.max(this.most.get(name) ?? 0, Math.round(Number(resident) / 1024)))
+        const status = readFileSync(`/proc/${String(pid)}/status`, 'utf8')
+        this.most.set(name, Math.max(this.most.get(name) ?? 0, megabytes(status, 'VmHWM')))
+        this.now.set(name, megabytes(status, 'VmRSS'))
       } catch {
         // It has just ended.
       }
@@ -25,4 +29,8 @@ export class MemoryWatch {
   stop(): void {
     clearInterval(this.#timer)
   }
+}
+
+function megabytes(status: string, field: string): number {
+  return Math.round(Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024)
 }

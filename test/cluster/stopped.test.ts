@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
-import { Cluster, dropCaches, mounting, must, shell, start } from './harness.ts'
+import { Cluster, dropCaches, eventually, mounting, must, shell, start } from './harness.ts'
 import { Ledger } from './ledger.ts'
 import { replicasOf } from './replicas.ts'
 
@@ -60,13 +60,19 @@ t.test('a chunkserver that hangs costs seconds, and no error', mounting, async t
   })
 
   t.test('and fio with verification, while one after the other is killed and comes back', async t => {
-    const testing = start('fio', ['--name=chaos', `--directory=${mount}`, '--rw=randwrite', '--bs=64k', '--size=24m', '--fsync=16',
-      '--verify=crc32c', '--verify_fatal=1', '--verify_state_save=0', '--do_verify=1', '--rate=4m', '--thread', '--minimal'])
+    const done = path.join(folder, 'done')
+    // One round after the other until both have been killed, so that none ends too early; the last is a whole one without.
+    const testing = start('bash', ['-euc', `last=0; while [ $last = 0 ]; do if [ -e ${done} ]; then last=1; fi;`
+      + ` fio --name=chaos --directory=${mount} --rw=randwrite --bs=64k --size=8m --fsync=16 --thread --minimal`
+      + ' --verify=crc32c --verify_fatal=1 --verify_state_save=0 --do_verify=1; done'])
     for (const victim of ['chunkserver-1', 'chunkserver-2']) {
-      await shell('sleep 1')
+      const file = path.join(mount, 'chaos.0.0')
+      const beforeMs = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+      await eventually('fio is writing', async () => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > beforeMs || undefined)
       await cluster.kill(victim)
       await cluster.start()
     }
+    writeFileSync(done, '')
     const { code, stderr } = await testing.ended
     t.strictSame([code, stderr], [0, ''])
   })
