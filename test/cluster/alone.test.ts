@@ -19,7 +19,7 @@ t.test('when few chunkservers are left, or none', mounting, async t => {
     await Promise.all([cluster.kill('chunkserver-1'), cluster.kill('chunkserver-2')])
     await writing.more()
     t.strictSame(writing.errors, [])
-    t.ok(writing.longestPauseMs < 15_000, `the longest pause was ${String(writing.longestPauseMs)} ms`)
+    t.ok(writing.longestPauseMs < 30_000, `the longest pause was ${String(writing.longestPauseMs)} ms`)
     await dropCaches()
     await must('cmp', [`${folder}/source`, `${mount}/before`])
   })

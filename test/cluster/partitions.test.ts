@@ -38,7 +38,7 @@ t.test('partitions, while a program writes', networking, async t => {
       await writing.more()
       t.strictSame(writing.errors, [], 'the application was told of nothing')
       const longest = Math.max(0, ...writing.pauses.slice(before))
-      t.ok(longest < 15_000, `the longest pause was ${String(longest)} ms`)
+      t.ok(longest < 30_000, `the longest pause was ${String(longest)} ms`)
     })
   }
 
