@@ -1,5 +1,5 @@
 import type { Attributes } from '../../protocol/attributes.ts'
-import { asDfsError, DfsError } from '../../protocol/errors.ts'
+import { DfsError } from '../../protocol/errors.ts'
 import { chunkIndexAt, type ChunkId, type ChunkIndex, type InodeId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { ChunkLease } from '../../protocol/chunks.ts'
@@ -7,6 +7,7 @@ import { checksumOf } from '../../protocol/checksum.ts'
 import type { Timer } from '../../seams/clock.ts'
 import type { LentBytes } from '../file-system.ts'
 import type { DataPath } from './data-path.ts'
+import { Faults } from './faults.ts'
 import { Gate } from '../../seams/gate.ts'
 import { zeros } from './reader/buffers.ts'
 import { FileReader } from './reader/file-reader.ts'
@@ -50,10 +51,7 @@ export class FileContents {
   readonly #unsynced: UnsyncedChunks
   #sizeBytes: number
   #contentVersion: number
-  #faultCount = 0
-  #lastFault: DfsError | undefined
-  /** A fault that nobody was told of. */
-  #untold: DfsError | undefined
+  readonly #faults: Faults
   #syncing: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
   #closed = false
@@ -69,6 +67,9 @@ export class FileContents {
     this.#path = data
     this.#unsynced = data.unsyncedOf(this.#inode)
     this.#authority = authority
+    this.#faults = new Faults(({ message }) => {
+      data.log.warn({ inode: this.#inode }, `a write in the background failed: ${message}`)
+    })
     this.#unsettled = new Unsettled(data.clock, (endBytes, modifiedNs) => this.#tell(endBytes, modifiedNs))
     const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data }
     const events = {
@@ -81,7 +82,7 @@ export class FileContents {
       },
       failed: (error: unknown) => {
         this.#reader.forgetAll()
-        this.#failed(error)
+        this.#faults.add(error)
       },
     }
     this.#reader = new FileReader(file)
@@ -111,13 +112,13 @@ export class FileContents {
    * must hear of it too compares the count with what it was when it last looked.
    */
   get faults(): { count: number, last: DfsError | undefined } {
-    return { count: this.#faultCount, last: this.#lastFault }
+    return this.#faults.known
   }
 
   /** Takes the bytes over (they are copied); waits while too much is unsent. */
   write(offsetBytes: number, data: Uint8Array): Promise<void> {
     return this.#gate.shared(async () => {
-      this.#tellFault()
+      this.#faults.tell()
       checkEnd(offsetBytes + data.length)
       if (!this.#appender.empty) await this.#appender.flushed()
       this.#appender.forgetEnd()
@@ -130,7 +131,7 @@ export class FileContents {
   /** As write, at the end of the file, wherever other clients have moved it. */
   append(data: Uint8Array): Promise<void> {
     return this.#gate.shared(async () => {
-      this.#tellFault()
+      this.#faults.tell()
       checkEnd(this.sizeBytes + data.length)
       if (!this.#writer.empty) await this.#writer.flushed()
       this.#begin()
@@ -170,7 +171,7 @@ export class FileContents {
   async flush(): Promise<void> {
     await this.#send()
     await this.#settle()
-    this.#tellFault()
+    this.#faults.tell()
   }
 
   /** As flush, and everything is on stable storage. */
@@ -181,7 +182,7 @@ export class FileContents {
     this.#syncing = synced.catch(() => {})
     await synced
     await this.#settle()
-    this.#tellFault()
+    this.#faults.tell()
   }
 
   /**
@@ -215,7 +216,7 @@ export class FileContents {
   /** Makes a range zeros: whole chunks become holes, the rest is written. Does not change the size: cut the range before. */
   zero(offsetBytes: number, lengthBytes: number): Promise<void> {
     return this.#gate.alone(async () => {
-      this.#tellFault()
+      this.#faults.tell()
       // Only when they have arrived is it known where the file ends.
       await this.#appender.flushed()
       const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
@@ -303,7 +304,7 @@ export class FileContents {
     try {
       await this.#settle()
     } catch (error) {
-      this.#failed(error)
+      this.#faults.add(error)
     }
     if (this.#closed) return
     if (this.#writer.empty && this.#appender.empty) this.#path.isClean(this)
@@ -389,21 +390,8 @@ export class FileContents {
   /** What is there has been synced, but it may not be all that was written; that is told once, and no longer owed. */
   #lost({ chunk, version }: UnsyncedChunk): void {
     this.#reader.forgetAll()
-    this.#failed(new DfsError('bytes-lost',
+    this.#faults.add(new DfsError('bytes-lost',
       `chunk ${chunk}: all its servers lost power, and what was written from version ${version} on may be lost`))
-  }
-
-  #failed(error: unknown): void {
-    this.#faultCount++
-    this.#lastFault = asDfsError(error)
-    this.#untold = this.#lastFault
-    this.#path.log.warn({ error, inode: this.#inode }, `a write in the background failed: ${this.#lastFault.message}`)
-  }
-
-  #tellFault(): void {
-    const fault = this.#untold
-    this.#untold = undefined
-    if (fault !== undefined) throw fault
   }
 }
 
