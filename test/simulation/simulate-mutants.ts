@@ -95,7 +95,7 @@ function simulateIn(folder: string): Simulate {
 }
 
 function failureIn(said: string): Failure | undefined {
-  const [, seed, step, check] = /^seed (\d+), step (\d+), event \d+, \d+ ms: (?:\w*Error(?: \[\w+\])?: )?(.*)$/m.exec(said) ?? []
+  const [, seed, step, check] = /^seed (\d+), step (\d+), event \d+, \d+ ms: (?:\w*Error(?: \[\w+\])?: )?(?:\d+ ms: )?(.*)$/m.exec(said) ?? []
   if (seed === undefined || step === undefined || check === undefined) return undefined
   return { seed: Number(seed), step: Number(step), check: check.slice(0, 160) }
 }
