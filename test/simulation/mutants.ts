@@ -163,15 +163,6 @@ export const mutants: readonly Mutant[] = [
     }],
   },
   {
-    name: 'what was being written when a process died keeps its old checksums',
-    faults: ['kill'], overlapping: true,
-    edits: [{
-      file: 'src/chunkserver/store/recover.ts',
-      text: 'const toBlock = blocksIn(powerCut ? lengthBytes : Math.min(header.pending.to, lengthBytes))',
-      instead: 'const toBlock = powerCut ? blocksIn(lengthBytes) : fromBlock',
-    }],
-  },
-  {
     name: 'a full disk is not an error',
     faults: ['full'],
     edits: [{
@@ -185,9 +176,9 @@ export const mutants: readonly Mutant[] = [
     name: 'a repeated request is carried out again',
     faults: ['reset', 'cut', 'kill'],
     edits: [{
-      file: 'src/master/core.ts',
-      text: 'const before = rememberedOutcome(this.state, stamp)\n',
-      instead: 'const before = this.#over === undefined ? undefined : rememberedOutcome(this.state, stamp)\n',
+      file: 'src/master/apply.ts',
+      text: '  if (bytes === undefined) return undefined\n',
+      instead: '  if (bytes !== null) return undefined\n',
     }],
   },
   {
