@@ -43,7 +43,7 @@ function beginNew(store: Parts['store'], chunk: LocalChunk, version: ChunkVersio
   if (version <= chunk.promised) {
     throw new DfsError('stale-replica', `chunk ${chunk.id} was fenced to version ${chunk.promised} already`)
   }
-  chunk.beginOrder(version)
+  chunk.beginNew(version)
   return 0
 }
 

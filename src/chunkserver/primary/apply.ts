@@ -51,7 +51,7 @@ function joinIfNew({ store }: ApplyParts, chunk: LocalChunk, { version, create }
   const here = Math.max(chunk.promised, replica?.version ?? 0)
   // Not if others have more than the mutations of this version: a replica that was here and went must be copied.
   if (create && replica === undefined && version > here) {
-    chunk.beginOrder(version)
+    chunk.beginNew(version)
     return
   }
   if (version < here || replica?.version === version) {

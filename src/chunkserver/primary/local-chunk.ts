@@ -49,6 +49,12 @@ export class LocalChunk {
     return this.#order?.version === version
   }
 
+  /** As {@link beginOrder}, where there is no replica: what was done to one that was here before has gone with it. */
+  beginNew(version: ChunkVersion): void {
+    this.forgetCommits()
+    this.beginOrder(version)
+  }
+
   beginOrder(version: ChunkVersion): void {
     this.promised = Math.max(this.promised, version) as ChunkVersion
     this.rememberedSince ??= version

@@ -283,3 +283,15 @@ t.test('rot is found by whoever reads, and reported', async t => {
   const report = await servers.finish(servers.ask(2, chunkserverApi.methods.inspect, { chunk, verify: true }))
   t.equal(report.state, 'corrupt')
 })
+
+t.test('who dropped a replica does not answer a repeated commit from memory, and makes it anew', async t => {
+  const servers = await Servers.start(1)
+  await servers.grant(1, { v: 1, peers: all, create: true })
+  const commit = servers.id()
+  const data = Buffer.from('acknowledged')
+  await servers.finish(servers.write(1, 1, 0, data, commit))
+  await Promise.all(all.map(number => servers.drop(number, 1)))
+  await servers.grant(2, { v: 2, peers: [2, 3], create: true })
+  t.match(await servers.finish(servers.write(2, 2, 0, data, commit)), { outcome: 'done' })
+  for (const number of [2, 3]) t.ok((await servers.finish(servers.read(number, { v: 2 }))).equals(data))
+})
