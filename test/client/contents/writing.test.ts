@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { ServerId } from '../../../src/protocol/identifiers.ts'
-import { ToyCluster, readOf } from './toy-cluster.ts'
+import { ToyCluster, readOf, type CommitFault } from './toy-cluster.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -228,6 +228,21 @@ t.test('a write that could not be made is told once, and what was written later 
   await cluster.finish(contents.write(0, filled(10, 2)))
   await cluster.finish(contents.flush())
   t.same(cluster.stored(), filled(10, 2))
+})
+
+t.test('a chunk whose servers are all full is waited for a while: it may be copied to others', async t => {
+  const cluster = await ToyCluster.start()
+  const contents = cluster.open()
+  cluster.commitFaults.push(...Array<CommitFault>(3).fill({ made: false, answer: 'no-space' }))
+  await cluster.finish(contents.write(0, filled(10, 1)))
+  await cluster.finish(contents.flush())
+  t.same(cluster.stored(), filled(10, 1))
+  const startedMs = cluster.world.clock.nowMs()
+  cluster.commitFaults.push(...Array<CommitFault>(100).fill({ made: false, answer: 'no-space' }))
+  await cluster.finish(contents.write(0, filled(10, 2)))
+  await t.rejects(cluster.finish(contents.flush()), { code: 'disk-full' })
+  const tookMs = cluster.world.clock.nowMs() - startedMs
+  t.ok(tookMs > 9_000 && tookMs < 15_000, `told after ${String(tookMs)} ms`)
 })
 
 t.test('patience outlasts a master without enough servers, and ends', async t => {

@@ -38,6 +38,8 @@ const PUSH_MS_PER_SERVER = 5_000
 const COMMIT_MS = 12_000
 /** Once in the usual order, once with the server last that broke the chain. */
 const PUSH_ORDERS = 2
+/** While the disks of all servers of a chunk are full it may be copied to others: so long is waited for that, in ms. */
+const FULL_MS = 10_000
 /** A push that failed after less than this was refused or broken off, not left without an answer. */
 const SILENCE_MS = 2_500
 
@@ -49,6 +51,7 @@ const SILENCE_MS = 2_500
 export async function mutate(path: DataPath, change: Change): Promise<Made> {
   const patience = new Patience(path, path.patienceMs)
   const commit = path.random.identifier() as CommitId
+  let forRoom: Patience | undefined
   let failed: { lease: ChunkLease, suspects: ServerId[] } | undefined
   const pauseOrGiveUp = (error: unknown): Promise<void> => patience.after(error).catch((final: unknown) => {
     giveUp(path, change, failed?.lease, final)
@@ -79,6 +82,11 @@ export async function mutate(path: DataPath, change: Change): Promise<Made> {
         failed = { lease, suspects: suspectsOf(error, lease) }
       }
       path.log.debug({ error, chunk: lease.chunk, version: lease.version, attempts }, 'a change has to be sent again')
+      if (isError(error, 'no-space')) {
+        forRoom ??= new Patience(path, FULL_MS)
+        await forRoom.after(new DfsError('disk-full', error.message))
+        continue
+      }
       await pauseOrGiveUp(asReplicaFault(error))
     }
   }
@@ -88,7 +96,7 @@ export async function mutate(path: DataPath, change: Change): Promise<Made> {
 function suspectsOf(error: unknown, lease: ChunkLease): ServerId[] {
   if (error instanceof NotFollowed) return error.servers
   if (error instanceof ChainBroken) return [error.server]
-  return isError(error, 'lease-lost', 'stale-replica') ? [] : [lease.primary]
+  return isError(error, 'lease-lost', 'stale-replica', 'no-space') ? [] : [lease.primary]
 }
 
 /** The primary has a change that not all others have. */
