@@ -27,7 +27,8 @@ export interface LeaseRequest {
 export async function lease(
   parts: ChunkParts, request: LeaseRequest, found: ChunkId | undefined, near: string | undefined,
 ): Promise<ChunkLease> {
-  const chunk = found ?? await allocate(parts, request)
+  // One that came with a new file and has no bytes is journalled as used first, or it might be collected under the writer.
+  const chunk = found === undefined || parts.table.isUnwritten(found) ? await allocate(parts, request) : found
   return parts.locks.hold(chunk, async () => {
     const running = parts.leases.of(chunk)
     const given = running !== undefined && serves(parts, running, request)

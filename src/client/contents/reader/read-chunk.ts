@@ -60,8 +60,10 @@ function giveUp(path: DataPath, { inode, index }: ChunkRange, location: ChunkLoc
 export async function chunkLength(path: DataPath, inode: InodeId, index: ChunkIndex): Promise<number> {
   const patience = new Patience(path, path.patienceMs)
   for (;;) {
-    path.locations.forget(inode, index)
     try {
+      // With a lease it stays the same chunk until the caller's next change: one without bytes might be taken back before.
+      await path.leases.get(inode, index)
+      path.locations.forget(inode, index)
       const location = await path.locations.get(inode, index)
       if (location === undefined) return 0
       const range = { inode, index, offsetBytes: 0, lengthBytes: 0 }
