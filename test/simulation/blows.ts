@@ -97,6 +97,14 @@ export const blows = {
       return undefined
     },
   },
+  /** Connections between two hosts break at the moment of an answer: what was asked has been done, and nobody hears of it. */
+  unanswered: {
+    victims: somePair,
+    strike: async ({ world: { network } }, [one = '', other = '']) => {
+      network.loseAnswers(one, other)
+      return async () => { network.heal(one, other) }
+    },
+  },
   /** A disk has no room left. */
   full: {
     victims: someMachine,

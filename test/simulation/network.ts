@@ -1,3 +1,4 @@
+import { MessageKind } from '../../src/protocol/wire.ts'
 import type { Clock } from '../../src/seams/clock.ts'
 import { DialError, type Connection, type Listener, type Network } from '../../src/seams/network.ts'
 import type { Turns } from './process.ts'
@@ -9,10 +10,13 @@ const LATENCY_MS = 0.1
 /** How long a connection survives with nothing coming through, as TCP's timeouts would have it. */
 const SILENCE_MS_MAX = 15_000
 
+/** The share of the answers that are lost on a way that loses answers. */
+const LOST_ANSWERS = 0.2
+
 /**
  * A network in memory between named hosts. Messages of one connection arrive in order; those of different connections
  * in any order. Hosts can be cut off from one another, both ways or one: messages then wait, and the connection breaks if it
- * lasts. Ways can be slow, and hosts can have stopped.
+ * lasts. Connections can break just where an answer would arrive. Ways can be slow, and hosts can have stopped.
  */
 export class SimulatedNetwork {
   readonly #clock: Clock
@@ -23,6 +27,8 @@ export class SimulatedNetwork {
   readonly #cuts = new Set<string>()
   /** Extra delay, in ms, drawn up to this, by way. */
   readonly #slow = new Map<string, number>()
+  /** Ways on which connections break at an answer. */
+  readonly #unanswered = new Set<string>()
   readonly #turnsOf: (host: string) => Turns
   #nextPort = 1
   /** Extra delay of a message, in ms, drawn up to this. */
@@ -55,16 +61,16 @@ export class SimulatedNetwork {
     this.#slow.set(wayKey(one, other), delayMs).set(wayKey(other, one), delayMs)
   }
 
+  /** Some answers between the two are lost, and their connection with them: what was asked has been done by then. */
+  loseAnswers(one: string, other: string): void {
+    this.#unanswered.add(wayKey(one, other)).add(wayKey(other, one))
+  }
+
   /** All is well between the two, or everywhere. */
   heal(one?: string, other?: string): void {
-    if (one === undefined || other === undefined) {
-      this.#cuts.clear()
-      this.#slow.clear()
-    } else {
-      for (const way of [wayKey(one, other), wayKey(other, one)]) {
-        this.#cuts.delete(way)
-        this.#slow.delete(way)
-      }
+    for (const faults of [this.#cuts, this.#slow, this.#unanswered]) {
+      if (one === undefined || other === undefined) faults.clear()
+      else for (const way of [wayKey(one, other), wayKey(other, one)]) faults.delete(way)
     }
     for (const end of this.#ends) end.deliverWaiting()
   }
@@ -77,6 +83,11 @@ export class SimulatedNetwork {
   /** Whether something is amiss in either direction: what is sent is then not confirmed. */
   isAmiss(one: string, other: string): boolean {
     return this.isCut(one, other) || this.isCut(other, one)
+  }
+
+  /** Whether this message from the one to the other is an answer that is lost. */
+  isLostAnswer(one: string, other: string, message: Buffer): boolean {
+    return this.#unanswered.has(wayKey(one, other)) && isAnswer(message) && this.#random.chance(LOST_ANSWERS)
   }
 
   turnsOf(host: string): Turns {
@@ -216,6 +227,10 @@ class End implements Connection {
       return
     }
     this.#inbox.shift()
+    if (this.#network.isLostAnswer(this.otherHost, this.host, next.bytes)) {
+      this.break('connection reset at an answer')
+      return
+    }
     this.#network.delivered++
     // Each message in an event of its own, as from a socket: what it wakes runs before the next arrives.
     if (this.#inbox.length > 0) this.#clock.after(0, () => { this.deliverWaiting() })
@@ -273,6 +288,11 @@ class End implements Connection {
     this.#reading = true
     this.deliverWaiting()
   }
+}
+
+function isAnswer(message: Buffer): boolean {
+  const kind = message[0]
+  return kind === MessageKind.reply || kind === MessageKind.failure
 }
 
 function wayKey(from: string, to: string): string {

@@ -188,13 +188,13 @@ export class Workload {
   async #sync(file: Held): Promise<void> {
     const handle = await this.#handle(file)
     this.#journey.doing = `syncing ${file.name}`
-    const mayHaveLost = file.model.mayHaveLost
     try {
       await handle.sync()
       file.model.synced()
       return
     } catch (error) {
-      if (!mayHaveLost || !isError(error, 'bytes-lost')) throw error
+      // Also where the power went while it waited.
+      if (!file.model.mayHaveLost || !isError(error, 'bytes-lost')) throw error
     }
     // It says that something may be missing; but what is there now stays. A new open sees it past all caches.
     await this.#close(file)
