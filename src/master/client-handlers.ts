@@ -52,7 +52,8 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     settle: async request => ({ reply: await core.submit('settle', request) }),
     create: async request => {
       const made = await core.submit('create', request)
-      const first = state.isUnwritten(made.inode) ? state.chunkAt(made.inode, 0 as ChunkIndex) : undefined
+      const isSure = state.isUnwritten(made.inode) && !core.isCollecting(made.inode)
+      const first = isSure ? state.chunkAt(made.inode, 0 as ChunkIndex) : undefined
       const lease = first && offer(chunks, first, { near: hostOf(request.stamp.session), newSince })
       return { reply: { ...made, ...touched(request.parent), ...(lease === undefined ? {} : { lease }) } }
     },

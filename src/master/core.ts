@@ -65,6 +65,8 @@ export class MasterCore {
   readonly #queue: Waiting[] = []
   /** Mutations on their way, so that a repeat waits for the same outcome. */
   readonly #inFlight = new Map<string, Promise<Outcome>>()
+  /** What is about to be collected, and how often. */
+  readonly #collecting = new Map<InodeId, number>()
   #working: Promise<void> | undefined
   #checkpointing: Promise<void> | undefined
   /** Why nothing can be changed any more. */
@@ -141,6 +143,14 @@ export class MasterCore {
     const outcome = await (stamp === undefined ? this.#once(kind, request) : this.#stamped(kind, request, stamp))
     if (!outcome.ok) throw new DfsError(outcome.code, outcome.message)
     return outcome.reply as EntryReply<Kind>
+  }
+
+  /**
+   * Whether a chunk that was made with the file may be about to go, since a moment ago nobody had the file open: whoever
+   * opens it now must not be told of that chunk.
+   */
+  isCollecting(inode: InodeId): boolean {
+    return this.#collecting.has(inode)
   }
 
   /** A version no chunk has had. */
@@ -284,11 +294,20 @@ export class MasterCore {
   }
 
   #collect(inodes: readonly InodeId[]): void {
+    this.#countCollecting(inodes, 1)
     this.submit('collect', { inodes: [...inodes] }).then(
       ({ unfinished }) => { if (unfinished.length > 0) this.#collect(unfinished) },
       // The orphans stay on record, and go after the next start.
       (error: unknown) => { this.#log.debug({ error }, 'orphans could not be collected') },
-    )
+    ).finally(() => { this.#countCollecting(inodes, -1) })
+  }
+
+  #countCollecting(inodes: readonly InodeId[], change: 1 | -1): void {
+    for (const inode of inodes) {
+      const count = (this.#collecting.get(inode) ?? 0) + change
+      if (count > 0) this.#collecting.set(inode, count)
+      else this.#collecting.delete(inode)
+    }
   }
 
   #trim(inodes: readonly InodeId[]): void {

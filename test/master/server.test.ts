@@ -80,6 +80,27 @@ t.test('a file is made, written, found, and its replicas go with it', async t =>
     () => running.chunkservers.every(({ store }) => store.get(given.chunk) === undefined))
 })
 
+t.test('a file whose making was not heard of gets no lease of a chunk that goes since nobody has it open', async t => {
+  const { client } = await started(t)
+  const request = {
+    ...client.mutating(), parent: ROOT_INODE, name: 'file' as Name, mode: 0o644, exclusive: true, read: true, write: true,
+    truncate: false,
+  }
+  const { inode, lease: lost } = await client.call('create', request)
+  t.ok(lost, 'it had one')
+  // As over the next connection, after this answer was lost: what is open, and then the same request again.
+  const resumed = client.call('startSession', { resume: client.session, open: [], host: 'client' })
+  const again = await client.call('create', request)
+  await resumed
+  t.equal(again.inode, inode)
+  t.equal(again.lease, undefined)
+  const { chunk } = await lease(client, inode)
+  t.not(chunk, lost?.chunk)
+  await client.call('settle', { ...client.mutating(), inode, endBytes: 10, modifiedNs: 'now', clearSetId: false })
+  const { chunks } = await client.call('fileInfo', { inode, first, count: 1 })
+  t.strictSame(chunks.map(each => each.chunk), [chunk], 'what is written there stays')
+})
+
 t.test('a dead primary is replaced without an error, and its replica is made anew', async t => {
   const { running, client } = await started(t, 4, { staleMs: 300, deadMs: 900 })
   const inode = await create(client, 'file')

@@ -8,17 +8,18 @@ export async function drop(
 ): Promise<ReplicaReport[]> {
   const kept: ReplicaReport[] = []
   await Promise.all(doomed.map(async ({ chunk: id, version }) => {
-    if (store.get(id) === undefined) return
+    if (store.get(id) === undefined && chunks.lease(id) === undefined) return
     const chunk = chunks.at(id)
     await chunk.exclusive(async () => {
       const replica = store.get(id)
-      if (replica === undefined) return
-      if (replica.version > version) {
+      if (replica !== undefined && replica.version > version) {
         kept.push(replica.report())
         return
       }
+      // Under the first lease of a chunk the first mutation makes the replica: it must not come behind the drop.
+      if (replica === undefined && (chunk.lease?.terms.version ?? 0) > version) return
       await chunk.endOrder()
-      store.remove(id)
+      if (replica !== undefined) store.remove(id)
     })
   }))
   return kept

@@ -273,6 +273,18 @@ t.test('a drop removes a replica up to the version given, and the master hears o
   await servers.until(() => !reported(), 'the removal is reported')
 })
 
+t.test('a drop ends the lease of a chunk that has no replica yet: one that is no more takes nothing', async t => {
+  const servers = await Servers.start(1)
+  await servers.grant(1, { v: 2, peers: all, create: true })
+  await servers.drop(1, 1)
+  await servers.finish(servers.write(1, 2, 0, Buffer.from('an older one was meant')))
+  const others = await Servers.start(2)
+  await others.grant(1, { v: 2, peers: all, create: true })
+  await others.drop(1, 2)
+  await t.rejects(others.finish(others.write(1, 2, 0, Buffer.from('x'))), { code: 'lease-lost' })
+  t.equal(others.onDisk(1), undefined)
+})
+
 t.test('rot is found by whoever reads, and reported', async t => {
   const { servers } = await written(1)
   const name = [...servers.member(2).disk.contents().keys()].find(each => each.endsWith(`/${chunk}.data`)) ?? ''

@@ -56,6 +56,31 @@ t.test('the chunk goes when nobody has the file open any more, unless somebody h
   t.ok(next.created && !gone.includes(next.chunk), 'and gets another chunk when it is written')
 })
 
+t.test('a chunk that is about to go is known as such, whoever opens its file meanwhile', async t => {
+  const f = await open(t)
+  const { inode } = await create(f, 'file')
+  t.notOk(f.core.isCollecting(inode))
+  // The answer was lost, and the client says over its next connection that it has nothing open.
+  f.core.sessions.resume(f.session, 'client', [])
+  t.ok(f.core.isCollecting(inode))
+  await f.core.submit('collect', { inodes: [] })
+  await new Promise(resolve => { setImmediate(resolve) })
+  t.notOk(f.core.isCollecting(inode), 'it has gone')
+  t.notOk(f.core.state.chunkAt(inode, FIRST))
+})
+
+t.test('a file that is opened while its last handle is given back may lose its chunk all the same', async t => {
+  const f = await open(t)
+  const { inode } = await create(f, 'file')
+  const opening = create(f, 'file')
+  // Journalled by itself, before the collecting that the close begins.
+  const { syncs } = f.disk
+  while (f.disk.syncs === syncs) await Promise.resolve()
+  f.core.sessions.close(f.session, [{ inode, count: 1 }])
+  await opening
+  t.ok(f.core.isCollecting(inode) || f.core.state.chunkAt(inode, FIRST) === undefined)
+})
+
 t.test('a chunk without bytes is known after a crash, and goes when nobody claims its file', async t => {
   for (const how of ['process', 'power'] as const) {
     const f = await open(t)
