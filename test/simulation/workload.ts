@@ -272,10 +272,13 @@ export class Workload {
       return
     }
     this.restored++
-    const file: Held = { name, model, handle: undefined }
+    // Where it was unlinked while open, that handle goes on being good.
+    const at = this.#nameless.findIndex(nameless => nameless.model === model)
+    const [open] = at < 0 ? [] : this.#nameless.splice(at, 1)
+    const file: Held = { name, model, handle: open?.handle }
     this.#files.push(file)
     this.#check(await readFile(this.#fileSystem, this.#directory, name), model)
-    this.#closedNow(file)
+    if (open === undefined) this.#closedNow(file)
   }
 
   async #isRestored(name: Name): Promise<boolean> {

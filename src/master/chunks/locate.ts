@@ -4,6 +4,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { Server } from '../servers/server.ts'
 import type { FileChunk } from '../state/index.ts'
 import { nearestFirst } from './distance.ts'
+import type { Replica } from './locations.ts'
 import type { ChunkParts } from './parts.ts'
 
 /**
@@ -35,8 +36,13 @@ function located(parts: ChunkParts, chunks: readonly FileChunk[], near: string |
     .map(chunk => ({
       index: chunk.index, chunk: chunk.chunk, version: chunk.version,
       replicas: nearestFirst(parts, readers(parts, chunk), near).slice(0, limits.replicasMax).map(({ shown }) => shown),
-      ...(locations.of(chunk.chunk).every(({ state }) => state === 'expected') ? { unproven: true } : {}),
+      ...(isUnproven(locations.of(chunk.chunk)) ? { unproven: true } : {}),
     }))
+}
+
+/** Whether replicas should be made, and no server has told of one. */
+function isUnproven(replicas: readonly Replica[]): boolean {
+  return replicas.length > 0 && replicas.every(({ state }) => state === 'expected')
 }
 
 /** Whether a chunk of which no replica is known never had any. */

@@ -58,6 +58,25 @@ t.test('when no replica has the chunk, the master is asked again until one does'
   t.same(await cluster.finish(reading), data)
 })
 
+t.test('a chunk of which no server has a replica is a hole as long as the master has heard of none', async t => {
+  const { cluster } = await written(1_000)
+  cluster.unproven = true
+  for (const server of cluster.servers) server.refuse = 'no-such-replica'
+  cluster.path.locations.forgetFile(cluster.attributes().inode)
+  t.same(await cluster.finish(readOf(cluster.open(), 0, 1_000)), Buffer.alloc(1_000))
+})
+
+t.test('a chunk that has moved since it was made is no hole, though no server has it that had it then', async t => {
+  const { cluster, data } = await written(1_000)
+  const { inode } = cluster.attributes()
+  const [now] = await cluster.finish(cluster.locate(inode, 0 as ChunkIndex, 1))
+  const [first] = cluster.servers
+  if (now === undefined || first === undefined) throw new Error('there is a chunk, and servers')
+  first.refuse = 'no-such-replica'
+  cluster.path.locations.learn(inode, { ...now, replicas: [first.shown], unproven: true })
+  t.same(await cluster.finish(readOf(cluster.open(), 0, 1_000)), data)
+})
+
 t.test('a sequential reader is read ahead of, further and further', async t => {
   const { cluster, data } = await written(32 * MiB, { chunkSizeBytes: 64 * MiB })
   const contents = cluster.open()

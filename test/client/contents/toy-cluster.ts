@@ -75,6 +75,8 @@ export class ToyCluster implements DataMaster {
   hold: Promise<void> | undefined
   sizeBytes = 0
   contentVersion = 1
+  /** No server has told the master of a replica. */
+  unproven = false
   #next = 1
 
   constructor({ seed = 1, chunkSizeBytes = 4 * 1024 * 1024, options = {}, log = silentLog }: {
@@ -194,7 +196,8 @@ export class ToyCluster implements DataMaster {
   }
 
   #location(index: ChunkIndex, { id, version }: Chunk): ChunkLocation {
-    return { index, chunk: id, version, replicas: this.servers.map(({ shown }) => shown) }
+    const replicas = this.servers.map(({ shown }) => shown)
+    return { index, chunk: id, version, replicas, ...(this.unproven ? { unproven: true } : {}) }
   }
 
   async #listen(server: ToyServer): Promise<void> {

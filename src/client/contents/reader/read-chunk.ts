@@ -36,7 +36,7 @@ export async function readChunk(path: DataPath, range: ChunkRange): Promise<Uint
     try {
       location = await path.locations.get(inode, index)
       if (location === undefined) return zeros(range.lengthBytes)
-      const { bytes } = await readSomewhere(path, location, range)
+      const { bytes } = await readOrHole(path, location, range)
       return bytes.length === range.lengthBytes ? [bytes] : [bytes, ...zeros(range.lengthBytes - bytes.length)]
     } catch (error) {
       path.locations.forget(inode, index)
@@ -67,7 +67,7 @@ export async function chunkLength(path: DataPath, inode: InodeId, index: ChunkIn
       const location = await path.locations.get(inode, index)
       if (location === undefined) return 0
       const range = { inode, index, offsetBytes: 0, lengthBytes: 0 }
-      return (await readSomewhere(path, location, range)).replicaLengthBytes
+      return (await readOrHole(path, location, range)).replicaLengthBytes
     } catch (error) {
       await patience.after(error)
     }
@@ -79,8 +79,24 @@ interface Got {
   replicaLengthBytes: number
 }
 
-/** Asks replica after replica; when one is slow, the next as well. The first good answer wins. */
-function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRange): Promise<Got> {
+/**
+ * Reads from some replica, or nothing where nobody ever made one. Servers that were to make them and have none may also have
+ * given theirs up since, to others: then the master has heard of it, and must not be asked before they have answered.
+ */
+async function readOrHole(path: DataPath, location: ChunkLocation, range: ChunkRange): Promise<Got> {
+  const got = await readSomewhere(path, location, range)
+  if (got !== 'none was made') return got
+  const [now] = await path.master.locate(range.inode, range.index, 1)
+  const isHole = now === undefined || (now.unproven === true && now.chunk === location.chunk && now.version === location.version)
+  if (isHole) return { bytes: Buffer.alloc(0), replicaLengthBytes: 0 }
+  throw new DfsError('no-such-replica', `chunk ${location.chunk} is on other servers by now`)
+}
+
+/**
+ * Asks replica after replica; when one is slow, the next as well. The first good answer wins.
+ * @returns 'none was made' where there should be none yet, and is none
+ */
+function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRange): Promise<Got | 'none was made'> {
   const replicas = path.servers.inOrder(location.replicas)
   return new Promise((resolve, reject) => {
     let asked = 0
@@ -94,10 +110,10 @@ function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRang
       const replica = replicas[asked]
       if (replica === undefined) {
         // What was acknowledged is on all of them: then nothing was.
-        const isHole = location.unproven === true && noneThere > 0 && noneThere === replicas.length
+        const isNone = location.unproven === true && noneThere > 0 && noneThere === replicas.length
         if (running === 0) {
           end(() => {
-            if (isHole) resolve({ bytes: Buffer.alloc(0), replicaLengthBytes: 0 })
+            if (isNone) resolve('none was made')
             else reject(lastError)
           })
         }
