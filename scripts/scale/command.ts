@@ -6,6 +6,8 @@ import { Command, InvalidArgumentError } from 'commander'
 import type { z } from 'zod'
 import { wholeArgument } from '../../src/cli/daemon.ts'
 import { table } from '../../src/cli/table.ts'
+import type { ClusterStatus } from '../../src/protocol/master-api.ts'
+import type { Pause } from '../../src/seams/pauses.ts'
 import { freePort } from '../clusters/ports.ts'
 import { eventually } from '../clusters/processes.ts'
 import { MeasuredMaster, type Memory } from './master.ts'
@@ -54,7 +56,7 @@ interface Sized {
   disk: ReturnType<MeasuredMaster['disk']>
   memory: Memory
   chunks: number
-  longestPauseMs: { restarted: number, loaded: number }
+  longest: { restarted: Pause, loaded: Pause }
 }
 
 const script = (name: string): string => join(import.meta.dirname, name)
@@ -119,13 +121,16 @@ async function measure(work: string, files: number): Promise<Sized> {
   const sized: Sized = {
     files, fill, rates, restart: { answeredMs, reportedMs }, disk: master.disk(), memory: master.memory(),
     chunks: restarted.chunks,
-    longestPauseMs: { restarted: restarted.longestPauseMs, loaded: loaded.longestPauseMs },
+    longest: { restarted: longestOf(restarted), loaded: longestOf(loaded) },
   }
   paper.disconnect()
   await master.stop()
   running.delete(master)
   return sized
 }
+
+const longestOf = ({ longestPauseMs, longestWorkMs }: ClusterStatus): Pause => (
+  { pauseMs: longestPauseMs, workMs: longestWorkMs })
 
 const whole = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 0 })
 const mebibytes = (value: number): string => (value / 2 ** 20).toFixed(1)
@@ -141,13 +146,17 @@ function rateTable(sizes: readonly Sized[]): string[] {
 function growthTable(sizes: readonly Sized[]): string[] {
   const first = sizes[0]
   const row = (title: string, of: (sized: Sized) => string): string[] => [title, ...sizes.map(of)]
+  const pauseRows = (when: string, of: (sized: Sized) => Pause): string[][] => [
+    row(`longest pause ${when}, ms`, sized => whole(of(sized).pauseMs)),
+    row('  at work itself in one, ms', sized => whole(of(sized).workMs)),
+  ]
   return table([
     row('', ({ files }) => `${whole(files)} files`),
     row('restart after kill -9: first answer, ms', ({ restart }) => whole(restart.answeredMs)),
     row('the same, all replicas reported, ms', ({ restart }) => whole(restart.reportedMs)),
-    row('longest pause under load, ms', ({ longestPauseMs }) => whole(longestPauseMs.loaded)),
-    row('longest pause after the restart, ms', ({ longestPauseMs }) => whole(longestPauseMs.restarted)),
-    row('longest pause while filling, with checkpoints, ms', ({ fill }) => whole(fill.longestPauseMs)),
+    ...pauseRows('under load', ({ longest }) => longest.loaded),
+    ...pauseRows('after the restart', ({ longest }) => longest.restarted),
+    ...pauseRows('while filling, with checkpoints', ({ fill }) => fill.longest),
     row('filled, files per second', ({ fill }) => whole(fill.filesPerSecond)),
     row('state on disk, MiB', ({ disk }) => mebibytes(disk.stateBytes)),
     row('  bytes a file with one chunk', ({ disk, files }) => whole(disk.stateBytes / files)),

@@ -70,9 +70,9 @@ for (let first = have; first < files; first += FILES_PER_FOLDER) {
   await core.sessions.end(stamped.session)
 }
 const filesPerSecond = (files - have) / ((performance.now() - startedMs) / 1_000)
-const longestPauseMs = pauses.take()
+const longest = pauses.take()
 writeVersions(versionsFile, versions.subarray(0, core.state.nextChunk))
 await core.close()
-const result: FillResult = { filesPerSecond, longestPauseMs }
+const result: FillResult = { filesPerSecond, longest }
 process.send?.(result)
 process.disconnect()

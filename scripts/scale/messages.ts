@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 export const fillRequest = z.object({ data: z.string(), versions: z.string(), files: z.int() })
 export type FillRequest = z.infer<typeof fillRequest>
-export const fillResult = z.object({ filesPerSecond: z.number(), longestPauseMs: z.number() })
+export const fillResult = z.object({ filesPerSecond: z.number(), longest: z.object({ pauseMs: z.number(), workMs: z.number() }) })
 export type FillResult = z.infer<typeof fillResult>
 
 export const paperRequest = z.object({ master: z.string(), versions: z.string() })

@@ -27,11 +27,12 @@ export function chunkserverHandlers(
       await known.add(server.shown)
       return { reply: { heartbeatMs: config.heartbeatMs } }
     },
-    report: (page, _payload, from) => {
+    report: async (page, _payload, from) => {
       const server = registered(from)
       server.lastHeardMs = chunks.clock.nowMs()
-      if (reports.page(server.id, { ...page, isFirstReport: !server.reported })) {
-        server.reported = true
+      if (await reports.page(server.id, { ...page, isFirstReport: !server.reported })) {
+        // It may have registered anew meanwhile.
+        registered(from).reported = true
         servers.wake()
       }
       return { reply: {} }

@@ -71,8 +71,14 @@ export const defaultConfig: MasterConfig = {
 export const bounds = {
   /** Replicas named in one `drop`. */
   dropBatchMax: 1_000,
-  /** Chunks looked at in one pass of the repair planner, so that the pass stays short. */
-  assessedPerPassMax: 5_000,
+  /** Chunks judged before others have a turn: some ms. */
+  judgedPerSliceMax: 500,
+  /** Replicas forgotten before others have a turn. */
+  forgottenPerSliceMax: 2_000,
+  /** Of all chunks there are, those judged again in one pass of the repair planner. */
+  sweptPerPassMax: 5_000,
+  /** Replicas looked at in one pass of the balancer. */
+  balancedPerPassMax: 1_000,
   /** Chunks being helped at the same time, in the whole cluster. */
   helpedAtOnceMax: 256,
   /** Chunks tried when there is room for more copies; the others of a long queue come next time. */

@@ -1,5 +1,5 @@
 import type { Log } from '../seams/log.ts'
-import type { Pauses } from '../seams/pauses.ts'
+import type { Pause, Pauses } from '../seams/pauses.ts'
 
 /** A pause from which clients notice that the master was busy with something else, in ms. */
 const LONG_MS = 50
@@ -8,7 +8,7 @@ const LONG_MS = 50
 export class PauseWatch {
   readonly #pauses: Pauses
   readonly #log: Log
-  #longestMs = 0
+  #longest: Pause = { pauseMs: 0, workMs: 0 }
 
   constructor({ pauses, log }: { pauses: Pauses, log: Log }) {
     this.#pauses = pauses
@@ -17,14 +17,17 @@ export class PauseWatch {
 
   /** One look: logs a long pause. */
   step(): void {
-    const pauseMs = Math.round(this.#pauses.take())
-    this.#longestMs = Math.max(this.#longestMs, pauseMs)
-    if (pauseMs >= LONG_MS) this.#log.warn({ pauseMs }, `the master could not react for ${pauseMs} ms`)
+    const taken = this.#pauses.take()
+    const pauseMs = Math.round(taken.pauseMs)
+    const workMs = Math.round(taken.workMs)
+    this.#longest = { pauseMs: Math.max(this.#longest.pauseMs, pauseMs), workMs: Math.max(this.#longest.workMs, workMs) }
+    if (pauseMs < LONG_MS) return
+    this.#log.warn({ pauseMs, workMs }, `the master could not react for ${pauseMs} ms, and was at work for ${workMs} ms of it`)
   }
 
-  /** Since the master started, in ms. */
-  get longestMs(): number {
+  /** Since the master started, in whole ms. */
+  get longest(): Pause {
     this.step()
-    return this.#longestMs
+    return this.#longest
   }
 }

@@ -3,7 +3,7 @@ import { acceptLink } from '../protocol/handshake.ts'
 import type { ChunkId, ClusterId } from '../protocol/identifiers.ts'
 import type { Link } from '../protocol/link.ts'
 import { masterApi } from '../protocol/master-api.ts'
-import { repeat, type Repeated } from '../seams/background.ts'
+import { repeat, takeTurns, type Repeated } from '../seams/background.ts'
 import type { Seams } from '../seams/index.ts'
 import type { Connection, Listener } from '../seams/network.ts'
 import { noPauses, type Pauses } from '../seams/pauses.ts'
@@ -100,7 +100,7 @@ export class Master {
       table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, known: this.#known, clock, random, log, config,
     }
     const repair = new Repair(chunks)
-    const reports = new Reports({ table, locations, leases, drops, log })
+    const reports = new Reports({ table, locations, leases, drops, clock, log })
     const balancer = new Balancer(chunks, repair)
     this.#parts = {
       core, chunks, known: this.#known, repair, balancer, reports, cluster, version, startedMs: clock.nowMs(),
@@ -122,11 +122,12 @@ export class Master {
 
   /** Stops serving; what was acknowledged stays. */
   async stop(): Promise<void> {
+    const repaired = this.#parts.repair.stop()
     for (const task of this.#background) await task.stop()
     await this.#listener?.close()
     for (const link of this.#links) link.close('the master stops')
     this.#parts.balancer.stop()
-    await Promise.all([this.#parts.repair.stop(), this.#parts.balancer.idle()])
+    await Promise.all([repaired, this.#parts.balancer.idle()])
     await this.#parts.core.close()
   }
 
@@ -139,6 +140,7 @@ export class Master {
         repair.step()
         // Not awaited: one slow chunkserver must not hold up the repair of what others have.
         void chunks.drops.step()
+        return takeTurns(clock, () => repair.judgeMore())
       }),
       repeat({ clock, log, everyMs: chunks.config.repairMs, name: 'balance' }, () => { balancer.step() }),
       repeat({ clock, log, everyMs: Math.max(50, chunks.config.sessionMs / 8), name: 'sessions' }, () => core.sessions.expire()),

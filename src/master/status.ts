@@ -4,7 +4,7 @@ import { DfsError } from '../protocol/errors.ts'
 import type { ClusterStatus, FileInfo, masterApi } from '../protocol/master-api.ts'
 import type { Balancer } from './balance/balancer.ts'
 import { fitness } from './chunks/choose.ts'
-import type { Replica } from './chunks/locations.ts'
+import type { Replica } from './replicas/replica.ts'
 import type { ChunkParts } from './chunks/parts.ts'
 import { isNotPromised } from './chunks/table.ts'
 import type { Repair } from './chunks/repair.ts'
@@ -32,6 +32,7 @@ export function status(parts: StatusParts): ClusterStatus {
   const { core, chunks, repair, cluster, version, startedMs } = parts
   const { clock, servers, drops, config, locations } = chunks
   const { underReplicated, missing } = repair.counts()
+  const { longest } = parts.pauses
   return {
     cluster, version, uptimeMs: Math.round(clock.nowMs() - startedMs),
     servers: [...servers.all()].map(server => shownServer(chunks, server)),
@@ -40,7 +41,7 @@ export function status(parts: StatusParts): ClusterStatus {
     journalBytes: core.journalBytes, checkpoint: core.checkpoint,
     sessions: core.state.sessionCount, replicas: config.replicas, placement: config.rackPolicy,
     trash: { files: core.state.trashFiles, bytes: core.state.trashBytes, keepMs: config.trashMs },
-    longestPauseMs: parts.pauses.longestMs,
+    longestPauseMs: longest.pauseMs, longestWorkMs: longest.workMs,
     remarks: remarks(parts, missing),
   }
 }

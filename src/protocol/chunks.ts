@@ -77,7 +77,7 @@ export type ChunkOrigin = z.infer<typeof chunkOrigin>
 export const replicaReport = z.object({
   chunk: chunkId,
   version: chunkVersion,
-  lengthBytes: whole,
+  lengthBytes: whole.max(limits.chunkBytesMax),
   /** 'doubtful': after a power cut it may lack bytes that were acknowledged but not synced. */
   state: z.enum(['good', 'doubtful', 'corrupt']),
   /** A mutation may be in this one and not in others of its version, or the other way round, until the next fence. */

@@ -249,6 +249,8 @@ export const masterApi = defineApi('master', {
     trash: z.object({ files: whole, bytes: whole, keepMs: whole }),
     /** The longest time for which the master could not react to anybody, since it started. */
     longestPauseMs: whole,
+    /** The longest time for which it was at work itself in one such pause. */
+    longestWorkMs: whole,
     /** What an operator should know, in sentences. */
     remarks: z.array(z.string()),
   })),

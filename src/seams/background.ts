@@ -38,3 +38,34 @@ export function repeat(
     },
   }
 }
+
+/** Shortest time for others between two slices of long work, in ms. */
+const OTHERS_MS = 1
+
+/**
+ * Does long work in slices, and leaves to others as much time as each has taken: who waits for this process waits for one
+ * slice at the most.
+ * @param slice does a few ms of the work @returns whether there is more
+ */
+export async function takeTurns(clock: Clock, slice: () => boolean): Promise<void> {
+  for (;;) {
+    const beganMs = clock.nowMs()
+    if (!slice()) return
+    await pause(clock, Math.max(OTHERS_MS, clock.nowMs() - beganMs))
+  }
+}
+
+/** Does something with each of many items, so many in a slice: see {@link takeTurns}. */
+export function eachInTurns<Item>(
+  clock: Clock, items: Iterable<Item>, sliceItems: number, run: (item: Item) => void,
+): Promise<void> {
+  const iterator = items[Symbol.iterator]()
+  return takeTurns(clock, () => {
+    for (let left = sliceItems; left > 0; left--) {
+      const next = iterator.next()
+      if (next.done === true) return false
+      run(next.value)
+    }
+    return true
+  })
+}

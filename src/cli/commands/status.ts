@@ -45,7 +45,7 @@ export function statusLines(status: ClusterStatus): string[] {
     ['checkpoint', checkpoint.index === 0 ? 'none yet' : `up to entry ${String(checkpoint.index)}, `
       + (checkpoint.ageMs === undefined ? 'before the last start' : `${durationText(checkpoint.ageMs)} ago`)],
     ['sessions', String(status.sessions)],
-    ['longest pause', `${String(status.longestPauseMs)} ms`],
+    ['longest pause', `${String(status.longestPauseMs)} ms; ${String(status.longestWorkMs)} ms of own work at the most`],
   ])
   const servers = table([
     [

@@ -119,7 +119,7 @@ export class Balancer {
     // Chunks that lack replicas come first: they need the same disks.
     if (this.#state !== 'running' || this.#repair.isUrgent) return []
     const begun: ChunkId[] = []
-    let looksLeft: number = bounds.assessedPerPassMax
+    let looksLeft: number = bounds.balancedPerPassMax
     for (;;) {
       const holders = this.#holders()
       const givers = giversIn(holders, this.#order.threshold)
@@ -246,7 +246,7 @@ export class Balancer {
   #searchOf(server: ServerId): Search {
     let search = this.#searches.get(server)
     if (search === undefined) {
-      search = { chunks: this.#parts.locations.ofServer(server).values(), waits: false }
+      search = { chunks: this.#parts.locations.chunksOf(server), waits: false }
       this.#searches.set(server, search)
     }
     return search

@@ -4,7 +4,7 @@ import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers
 import { bounds } from '../config.ts'
 import type { Server } from '../servers/server.ts'
 import { areAlike, fence, type Member } from './fence.ts'
-import type { Replica } from './locations.ts'
+import type { Replica } from '../replicas/replica.ts'
 import type { ChunkParts } from './parts.ts'
 import type { ChunkRecord } from './table.ts'
 

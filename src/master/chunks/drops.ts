@@ -71,7 +71,7 @@ export class Drops {
     const link = this.#servers.get(id)?.link
     if (queue === undefined || queue.size === 0) { this.#queues.delete(id); return }
     if (link === undefined || this.#sending.has(id)) return
-    const batch = [...queue].slice(0, bounds.dropBatchMax).map(([chunk, version]) => ({ chunk, version }))
+    const batch = [...queue.entries().take(bounds.dropBatchMax)].map(([chunk, version]) => ({ chunk, version }))
     // Out of the queue before the call, since a takeBack must be sure that nothing is sent later.
     for (const { chunk } of batch) queue.delete(chunk)
     const sending = new Map(batch.map(({ chunk, version }) => [chunk, version]))

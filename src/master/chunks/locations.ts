@@ -1,25 +1,10 @@
 import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
-
-/**
- * 'expected': a first lease was granted, so the replica may have been made, but its server has not reported it.
- * 'doubtful': after a power cut it may lack acknowledged bytes.
- */
-export type ReplicaState = 'good' | 'doubtful' | 'corrupt' | 'expected'
-
-export interface Replica {
-  readonly server: ServerId
-  version: ChunkVersion
-  /** As last reported: servers do not tell of every write, but some seconds after the last one. */
-  lengthBytes: number
-  state: ReplicaState
-}
-
-const none: readonly Replica[] = []
+import type { Replica } from '../replicas/replica.ts'
+import { ReplicaTable } from '../replicas/replica-table.ts'
 
 /** Which server has which replica: only in memory, since servers tell it anew whenever they register. */
 export class Locations {
-  readonly #replicas = new Map<ChunkId, Replica[]>()
-  readonly #ofServer = new Map<ServerId, Set<ChunkId>>()
+  readonly #replicas = new ReplicaTable()
   readonly #bytes = new Map<ServerId, number>()
   /** Chunks of which we know that nothing was ever acknowledged. */
   readonly #blank = new Set<ChunkId>()
@@ -27,7 +12,6 @@ export class Locations {
   readonly #accepted = new Map<ChunkId, ChunkVersion>()
   readonly #uneven = new Map<ChunkId, ChunkVersion>()
   readonly #onChange: (chunk: ChunkId) => void
-  #count = 0
   #corruptCount = 0
 
   /** @param onChange hears of every chunk whose replicas changed */
@@ -35,17 +19,26 @@ export class Locations {
     this.#onChange = onChange
   }
 
+  /** As they are now. */
   of(chunk: ChunkId): readonly Replica[] {
-    return this.#replicas.get(chunk) ?? none
+    return this.#replicas.of(chunk)
   }
 
   get(chunk: ChunkId, server: ServerId): Replica | undefined {
-    return this.#replicas.get(chunk)?.find(replica => replica.server === server)
+    return this.#replicas.get(chunk, server)
   }
 
-  /** The chunks a server has replicas of. */
-  ofServer(server: ServerId): ReadonlySet<ChunkId> {
-    return this.#ofServer.get(server) ?? new Set()
+  /** Replicas of a server. */
+  countOf(server: ServerId): number {
+    return this.#replicas.countOf(server)
+  }
+
+  /**
+   * The chunks that a server has replicas of. May be gone through slowly: what it has all the time comes at least once; what
+   * comes or goes meanwhile may or may not be among them.
+   */
+  chunksOf(server: ServerId): Generator<ChunkId, undefined> {
+    return this.#replicas.chunksOf(server)
   }
 
   /** Bytes of a server's replicas, as last reported. */
@@ -53,13 +46,9 @@ export class Locations {
     return this.#bytes.get(server) ?? 0
   }
 
-  chunks(): Iterable<ChunkId> {
-    return this.#replicas.keys()
-  }
-
   /** Replicas of all chunks. */
   get count(): number {
-    return this.#count
+    return this.#replicas.count
   }
 
   /** Those of them that are known to be corrupt. */
@@ -67,55 +56,42 @@ export class Locations {
     return this.#corruptCount
   }
 
-  set(chunk: ChunkId, { server, version, lengthBytes, state }: Replica): void {
-    if (state !== 'expected') this.#blank.delete(chunk)
-    const replicas = this.#replicas.get(chunk)
-    const known = replicas?.find(replica => replica.server === server)
-    this.#addBytes(server, lengthBytes - (known?.lengthBytes ?? 0))
-    if (state === 'corrupt') this.#corruptCount++
-    if (known !== undefined) {
-      if (known.state === 'corrupt') this.#corruptCount--
-      known.version = version
-      known.lengthBytes = lengthBytes
-      known.state = state
-    } else {
-      const added = { server, version, lengthBytes, state }
-      if (replicas === undefined) this.#replicas.set(chunk, [added])
-      else replicas.push(added)
-      this.#chunksOf(server).add(chunk)
-      this.#count++
-    }
+  set(chunk: ChunkId, replica: Replica): void {
+    if (replica.state !== 'expected') this.#blank.delete(chunk)
+    this.#counted(this.#replicas.set(chunk, replica), replica)
     this.#onChange(chunk)
   }
 
   remove(chunk: ChunkId, server: ServerId): void {
-    const replicas = this.#replicas.get(chunk)
-    const at = replicas?.findIndex(replica => replica.server === server) ?? -1
-    if (replicas === undefined || at < 0) return
-    const [removed] = replicas.splice(at, 1)
-    this.#addBytes(server, -(removed?.lengthBytes ?? 0))
-    if (removed?.state === 'corrupt') this.#corruptCount--
-    if (replicas.length === 0) this.#replicas.delete(chunk)
-    this.#ofServer.get(server)?.delete(chunk)
-    this.#count--
+    const removed = this.#replicas.remove(chunk, server)
+    if (removed === undefined) return
+    this.#counted(removed, undefined)
     this.#onChange(chunk)
   }
 
   /** Forgets a chunk that is no more. @returns where its replicas were */
   forget(chunk: ChunkId): readonly Replica[] {
     const replicas = this.of(chunk)
-    this.#replicas.delete(chunk)
+    for (const { server } of replicas) this.#counted(this.#replicas.remove(chunk, server), undefined)
     this.#blank.delete(chunk)
     this.#fresh.delete(chunk)
     this.#accepted.delete(chunk)
     this.#uneven.delete(chunk)
-    for (const { server, lengthBytes } of replicas) {
-      this.#ofServer.get(server)?.delete(chunk)
-      this.#addBytes(server, -lengthBytes)
-    }
-    this.#count -= replicas.length
-    this.#corruptCount -= replicas.filter(({ state }) => state === 'corrupt').length
     return replicas
+  }
+
+  /** A server begins to report all that it has: from here on {@link untoldOf} has what it has not {@link tell told} of. */
+  beginReport(server: ServerId): void {
+    this.#replicas.forgetTold(server)
+  }
+
+  tell(chunk: ChunkId, server: ServerId): void {
+    this.#replicas.tell(chunk, server)
+  }
+
+  /** May be gone through slowly, as {@link chunksOf}. */
+  untoldOf(server: ServerId): Generator<ChunkId, undefined> {
+    return this.#replicas.untoldOf(server)
   }
 
   /** Nothing was ever acknowledged for the chunk, until some replica of it turns up. */
@@ -163,13 +139,12 @@ export class Locations {
     return this.#uneven.get(chunk) === version
   }
 
-  #addBytes(server: ServerId, bytes: number): void {
-    this.#bytes.set(server, this.bytesOf(server) + bytes)
-  }
-
-  #chunksOf(server: ServerId): Set<ChunkId> {
-    let chunks = this.#ofServer.get(server)
-    if (chunks === undefined) this.#ofServer.set(server, chunks = new Set())
-    return chunks
+  /** Keeps the totals: one replica was known as `before` and is now `after`. */
+  #counted(before: Replica | undefined, after: Replica | undefined): void {
+    const server = (after ?? before)?.server
+    if (server === undefined) return
+    this.#bytes.set(server, this.bytesOf(server) + (after?.lengthBytes ?? 0) - (before?.lengthBytes ?? 0))
+    if (before?.state === 'corrupt') this.#corruptCount--
+    if (after?.state === 'corrupt') this.#corruptCount++
   }
 }

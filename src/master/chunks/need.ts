@@ -1,5 +1,6 @@
 import type { ChunkVersion } from '../../protocol/identifiers.ts'
-import type { Replica } from './locations.ts'
+import type { RepairStatus } from '../../protocol/master-api.ts'
+import type { Replica } from '../replicas/replica.ts'
 
 /**
  * What a chunk lacks.
@@ -75,6 +76,20 @@ function needOf(
   if (counted.length > wanted) return { kind: 'surplus', good }
   if (counted.some(replica => judges.isLeaving(replica))) return { kind: 'move', good }
   return judges.couldSpread(counted) ? { kind: 'spread', good } : undefined
+}
+
+/** Needs as people are told of them. */
+export type NeedClass = keyof RepairStatus['queued'] | 'uneven' | 'lost'
+
+export function classOf(need: Need): NeedClass {
+  switch (need.kind) {
+    case 'doubtful': return 'endangered'
+    case 'copies': return need.good === 1 ? 'endangered' : 'underReplicated'
+    case 'surplus': return 'surplus'
+    case 'move': return 'leaving'
+    case 'spread': return 'misplaced'
+    case 'uneven': case 'lost': return need.kind
+  }
 }
 
 /** In which order chunks are helped: the lower the sooner. */

@@ -1,5 +1,5 @@
 import type { ChunkId } from '../../protocol/identifiers.ts'
-import { priorityOf, type Need } from './need.ts'
+import { classOf, priorityOf, type Need, type NeedClass } from './need.ts'
 
 /** A chunk that lacks something. */
 export interface Needy {
@@ -21,15 +21,20 @@ export class RepairQueue {
   readonly #needy = new Map<ChunkId, Needy>()
   readonly #ready = new Map<number, Set<ChunkId>>()
   readonly #waiting = new Set<ChunkId>()
+  readonly #counts: Record<NeedClass, number> = {
+    endangered: 0, underReplicated: 0, surplus: 0, leaving: 0, misplaced: 0, uneven: 0, lost: 0,
+  }
 
   /** What the chunk lacks now. One that is being helped stays out of turn until {@link comeBack}. */
   put(chunk: ChunkId, need: Need, nowMs: number): void {
     const known = this.#needy.get(chunk)
+    this.#counts[classOf(need)]++
     if (known === undefined) {
       this.#needy.set(chunk, { need, sinceMs: nowMs, dueMs: 0, failures: 0 })
       this.#line(need).add(chunk)
       return
     }
+    this.#counts[classOf(known.need)]--
     const line = this.#line(known.need)
     const wasReady = line.delete(chunk)
     known.need = need
@@ -40,6 +45,7 @@ export class RepairQueue {
   remove(chunk: ChunkId): void {
     const known = this.#needy.get(chunk)
     if (known === undefined) return
+    this.#counts[classOf(known.need)]--
     this.#line(known.need).delete(chunk)
     this.#waiting.delete(chunk)
     this.#needy.delete(chunk)
@@ -54,8 +60,9 @@ export class RepairQueue {
     return this.#needy.get(chunk)
   }
 
-  all(): Iterable<Needy> {
-    return this.#needy.values()
+  /** How many chunks lack what. */
+  get counts(): Readonly<Record<NeedClass, number>> {
+    return this.#counts
   }
 
   /** Makes those ready whose time has come. */
@@ -81,7 +88,7 @@ export class RepairQueue {
       // The lost wait for their servers.
       if (priority === Infinity) continue
       const line = this.#ready.get(priority) ?? new Set()
-      for (const chunk of [...firstOf(line, triesMax - tries)]) {
+      for (const chunk of [...line.values().take(triesMax - tries)]) {
         const needy = this.#needy.get(chunk)
         if (needy === undefined) continue
         tries++
@@ -101,13 +108,5 @@ export class RepairQueue {
     let line = this.#ready.get(priority)
     if (line === undefined) this.#ready.set(priority, line = new Set())
     return line
-  }
-}
-
-function* firstOf<Item>(items: Iterable<Item>, count: number): Iterable<Item> {
-  let left = count
-  for (const item of items) {
-    if (left-- <= 0) return
-    yield item
   }
 }

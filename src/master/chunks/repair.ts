@@ -2,6 +2,7 @@ import { asDfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ServerId } from '../../protocol/identifiers.ts'
 import type { RepairStatus } from '../../protocol/master-api.ts'
 import { bounds } from '../config.ts'
+import { Backlog } from './backlog.ts'
 import { fitServers } from './choose.ts'
 import { copyOnce, makeEven, settleForDoubtful, trim, type Mended, type Quietness } from './mend.ts'
 import type { Lease } from './leases.ts'
@@ -26,36 +27,31 @@ const WRITER_HEARTBEATS = 2
 export class Repair {
   readonly #parts: ChunkParts
   readonly #startedMs: number
-  /** To be looked at in the next pass. */
-  readonly #unseen = new Set<ChunkId>()
+  readonly #backlog: Backlog
   readonly #queue = new RepairQueue()
   /** Chunks of first leases that have ended, and when: their replicas should have been reported soon after. */
   readonly #unproven = new Map<ChunkId, number>()
   readonly #running = new Map<ChunkId, Promise<void>>()
   readonly #meter: Meter
-  /** The next chunk of the sweep over all of them, which finds those that nobody has reported. */
-  #sweepAt = 0
-  #swept = false
+  /** How many chunks this pass may still sweep. */
+  #sweepsLeft = 0
   #stopped = false
 
   constructor(parts: ChunkParts) {
     this.#parts = parts
     this.#startedMs = parts.clock.nowMs()
     this.#meter = new Meter(parts.clock)
+    this.#backlog = new Backlog({ of: server => parts.locations.chunksOf(server), end: () => parts.table.nextChunk })
   }
 
   /** Something about the chunk's replicas has changed. */
   look(chunk: ChunkId): void {
-    this.#unseen.add(chunk)
-  }
-
-  lookAtServer(server: ServerId): void {
-    for (const chunk of this.#parts.locations.ofServer(server)) this.#unseen.add(chunk)
+    this.#backlog.add(chunk)
   }
 
   /** The chunk is no more. */
   forget(chunk: ChunkId): void {
-    this.#unseen.delete(chunk)
+    this.#backlog.remove(chunk)
     this.#queue.remove(chunk)
     this.#unproven.delete(chunk)
   }
@@ -66,64 +62,67 @@ export class Repair {
   }
 
   counts(): { underReplicated: number, missing: number } {
-    if (this.#parts.settling.over) this.#assessSome()
-    let underReplicated = 0
-    let missing = 0
-    for (const { need } of this.#queue.all()) {
-      if (need.kind === 'lost') missing++
-      else if (need.kind === 'copies' || need.kind === 'doubtful') underReplicated++
-    }
-    return { underReplicated, missing }
+    if (this.#parts.settling.over) this.#judge(this.#backlog.take(bounds.judgedPerSliceMax))
+    const { endangered, underReplicated, lost } = this.#queue.counts
+    return { underReplicated: endangered + underReplicated, missing: lost }
   }
 
   /** What there is to do, and what has been done since the master started. */
   status(): RepairStatus {
-    const queued = { endangered: 0, underReplicated: 0, surplus: 0, leaving: 0, misplaced: 0 }
-    for (const { need } of this.#queue.all()) {
-      switch (need.kind) {
-        case 'doubtful': queued.endangered++; break
-        case 'copies': if (need.good === 1) queued.endangered++; else queued.underReplicated++; break
-        case 'surplus': queued.surplus++; break
-        case 'move': queued.leaving++; break
-        case 'spread': queued.misplaced++; break
-        case 'uneven': case 'lost': break
-      }
-    }
+    const { endangered, underReplicated, surplus, leaving, misplaced } = this.#queue.counts
     const { copies, bytes, bytesPerSecond } = this.#meter
-    return { queued, running: this.running, copies, copiedBytes: bytes, bytesPerSecond }
-  }
-
-  /** Whether every chunk has been looked at since the master started, so that {@link counts} tells of all. */
-  get swept(): boolean {
-    return this.#swept
-  }
-
-  /** Whether some chunk waits for more than a better place. */
-  get isUrgent(): boolean {
-    for (const { need } of this.#queue.all()) {
-      if (need.kind === 'copies' || need.kind === 'doubtful' || need.kind === 'move') return true
+    return {
+      queued: { endangered, underReplicated, surplus, leaving, misplaced },
+      running: this.running, copies, copiedBytes: bytes, bytesPerSecond,
     }
-    return false
+  }
+
+  /** Whether every chunk has been judged since the master started, as its servers are now, so that {@link counts} tells of all. */
+  get swept(): boolean {
+    return this.#backlog.swept && !this.#backlog.hasServers
+  }
+
+  /** Whether some chunk waits for more than a better place, as far as is known. */
+  get isUrgent(): boolean {
+    const { endangered, underReplicated, leaving } = this.#queue.counts
+    return endangered + underReplicated + leaving > 0
   }
 
   /** Whether something is to be done about the chunk, or is being done. */
   concerns(chunk: ChunkId): boolean {
-    return this.#unseen.has(chunk) || this.#queue.get(chunk) !== undefined || this.#running.has(chunk)
+    return this.#backlog.has(chunk) || this.#queue.get(chunk) !== undefined || this.#running.has(chunk)
   }
 
-  /** One pass. @returns the chunks whose repair begins now, most endangered first */
+  /**
+   * The beginning of a pass; {@link judgeMore} goes on with it.
+   * @returns the chunks whose repair begins now, most endangered first
+   */
   step(): ChunkId[] {
     const { servers, leases, settling, clock } = this.#parts
     const nowMs = clock.nowMs()
     for (const lease of leases.expire()) this.#leaseEnded(lease, nowMs)
-    for (const server of servers.takeChanged()) this.lookAtServer(server.id)
+    for (const server of servers.takeChanged()) this.#backlog.addServer(server.id)
     // Too early to say what is missing.
-    if (!settling.over) return []
+    if (!settling.over || this.#stopped) return []
     this.#proveSome(nowMs)
-    this.#sweepSome()
-    this.#assessSome()
+    this.#sweepsLeft = this.#backlog.swept ? bounds.sweptPerPassMax : Infinity
+    this.judgeMore()
     this.#queue.wake(nowMs)
     return this.#beginSome()
+  }
+
+  /** Judges some of the chunks that this pass should. @returns whether there are more */
+  judgeMore(): boolean {
+    if (this.#stopped || !this.#parts.settling.over) return false
+    const max = bounds.judgedPerSliceMax
+    const changed = this.#backlog.take(max)
+    this.#judge(changed)
+    const swept = this.#backlog.sweep(Math.min(max - changed.length, this.#sweepsLeft))
+    this.#judge(swept)
+    // Once in a pass is enough, however few there are.
+    this.#sweepsLeft = swept.length > 0 && this.#backlog.isAtFirst ? 0 : this.#sweepsLeft - swept.length
+    // What is locked comes back at once: only a full slice tells of more.
+    return changed.length + swept.length >= max
   }
 
   /** Begins nothing more. Resolves when everything under way has ended. */
@@ -139,7 +138,7 @@ export class Repair {
 
   #leaseEnded({ chunk, version, primary, doubted }: Lease, nowMs: number): void {
     const { locations, servers } = this.#parts
-    this.#unseen.add(chunk)
+    this.#backlog.add(chunk)
     // Its primary may have died with a mutation that it had sent to some of the others.
     if (doubted || servers.get(primary)?.link === undefined) locations.setUneven(chunk, version)
     if (locations.of(chunk).some(({ state }) => state === 'expected')) this.#unproven.set(chunk, nowMs)
@@ -162,29 +161,13 @@ export class Repair {
     }
   }
 
-  #sweepSome(): void {
-    const { table } = this.#parts
+  #judge(chunks: readonly ChunkId[]): void {
+    if (chunks.length === 0) return
     const judges = this.#judges()
-    const end = Math.min(this.#sweepAt + bounds.assessedPerPassMax, table.nextChunk)
-    for (; this.#sweepAt < end; this.#sweepAt++) this.#assess(this.#sweepAt as ChunkId, judges)
-    if (this.#sweepAt < table.nextChunk) return
-    this.#sweepAt = 0
-    this.#swept = true
+    for (const chunk of chunks) this.#assess(chunk, judges)
   }
 
-  #assessSome(): void {
-    const batch: ChunkId[] = []
-    for (const chunk of this.#unseen) {
-      if (batch.push(chunk) >= bounds.assessedPerPassMax) break
-    }
-    const judges = this.#judges()
-    for (const chunk of batch) {
-      this.#unseen.delete(chunk)
-      this.#assess(chunk, judges)
-    }
-  }
-
-  /** As the servers are now: for one pass. */
+  /** As the servers are now. */
   #judges(): Judges {
     const { servers, config } = this.#parts
     const free = groundsOf(fitServers(this.#parts))
@@ -208,7 +191,7 @@ export class Repair {
     const record = table.chunk(chunk)
     if (record === undefined) { this.#queue.remove(chunk); return }
     // Whoever holds the lock is about to change what we would judge; the lock's end brings the chunk here again.
-    if (locks.isHeld(chunk)) { this.#unseen.add(chunk); return }
+    if (locks.isHeld(chunk)) { this.#backlog.add(chunk); return }
     const replicas = locations.of(chunk)
     const isBlank = locations.isBlank(chunk) || (replicas.length === 0 && isNotPromised(table, chunk))
     const isUneven = locations.isUneven(chunk, record.version)

@@ -1,6 +1,9 @@
 import type { ReplicaReport } from '../../protocol/chunks.ts'
 import type { ChunkId, ServerId } from '../../protocol/identifiers.ts'
+import { eachInTurns } from '../../seams/background.ts'
+import type { Clock } from '../../seams/clock.ts'
 import type { Log } from '../../seams/log.ts'
+import { bounds } from '../config.ts'
 import { ANY_VERSION, type Drops } from './drops.ts'
 import type { Leases } from './leases.ts'
 import type { Locations } from './locations.ts'
@@ -24,18 +27,18 @@ export class Reports {
   readonly #locations: Locations
   readonly #leases: Leases
   readonly #drops: Drops
+  readonly #clock: Clock
   readonly #log: Log
-  /** What a full report has named so far, while its pages come. */
-  readonly #seen = new Map<ServerId, Set<ChunkId>>()
   #warnedOfFuture = false
 
-  constructor({ table, locations, leases, drops, log }: {
-    table: ChunkTable, locations: Locations, leases: Leases, drops: Drops, log: Log,
+  constructor({ table, locations, leases, drops, clock, log }: {
+    table: ChunkTable, locations: Locations, leases: Leases, drops: Drops, clock: Clock, log: Log,
   }) {
     this.#table = table
     this.#locations = locations
     this.#leases = leases
     this.#drops = drops
+    this.#clock = clock
     this.#log = log
     drops.onKept((server, replicas) => { this.changed(server, replicas) })
   }
@@ -47,28 +50,33 @@ export class Reports {
 
   #take(server: ServerId, replicas: readonly ReplicaReport[], { mayBeOlder }: { mayBeOlder: boolean }): void {
     for (const replica of replicas) {
-      const { chunk, version, lengthBytes, state } = replica
-      this.#seen.get(server)?.add(chunk)
-      // Else one surplus replica would count again, and the next be dropped for it, until none is left.
-      if (this.#drops.isDoomed(server, chunk, version)) continue
-      switch (judge(replica, this.#table.chunk(chunk), this.#table.nextChunk)) {
-        case 'known':
-          // Versions only rise on a server, so this was written down before a fence that it has answered since.
-          if (!mayBeOlder && version < (this.#locations.get(chunk, server)?.version ?? 0)) break
-          if (replica.uneven === true && version === this.#table.chunk(chunk)?.version) this.#locations.setUneven(chunk, version)
-          this.#locations.set(chunk, {
-            server, version, lengthBytes,
-            state: state === 'doubtful' && !mayBeOlder && this.#locations.isAccepted(chunk, version) ? 'good' : state,
-          })
-          break
-        case 'garbage':
-          // Whatever a fence whose answer was lost has made of its version: the chunk is gone for ever.
-          this.#drops.add(server, chunk, ANY_VERSION)
-          break
-        case 'from the future':
-          this.#warnOfFuture(server, chunk)
-          break
-      }
+      this.#takeOne(server, replica, mayBeOlder)
+      this.#locations.tell(replica.chunk, server)
+    }
+  }
+
+  #takeOne(server: ServerId, replica: ReplicaReport, mayBeOlder: boolean): void {
+    const { chunk, version, lengthBytes, state } = replica
+    // Else one surplus replica would count again, and the next be dropped for it, until none is left.
+    if (this.#drops.isDoomed(server, chunk, version)) return
+    const record = this.#table.chunk(chunk)
+    switch (judge(replica, record, this.#table.nextChunk)) {
+      case 'known':
+        // Versions only rise on a server, so this was written down before a fence that it has answered since.
+        if (!mayBeOlder && version < (this.#locations.get(chunk, server)?.version ?? 0)) break
+        if (replica.uneven === true && version === record?.version) this.#locations.setUneven(chunk, version)
+        this.#locations.set(chunk, {
+          server, version, lengthBytes,
+          state: state === 'doubtful' && !mayBeOlder && this.#locations.isAccepted(chunk, version) ? 'good' : state,
+        })
+        break
+      case 'garbage':
+        // Whatever a fence whose answer was lost has made of its version: the chunk is gone for ever.
+        this.#drops.add(server, chunk, ANY_VERSION)
+        break
+      case 'from the future':
+        this.#warnOfFuture(server, chunk)
+        break
     }
   }
 
@@ -79,21 +87,19 @@ export class Reports {
   /**
    * A page of a full report.
    * @param isFirstReport the server has just registered: it may have restarted on an older copy of its disk
-   * @returns whether the page was the last
+   * @returns whether the page was the last, once what the report has not named is forgotten
    */
-  page(server: ServerId, { replicas, first, last, isFirstReport }: {
+  async page(server: ServerId, { replicas, first, last, isFirstReport }: {
     replicas: readonly ReplicaReport[], first: boolean, last: boolean, isFirstReport: boolean,
-  }): boolean {
-    if (first) this.#seen.set(server, new Set())
+  }): Promise<boolean> {
+    if (first) this.#locations.beginReport(server)
     this.#take(server, replicas, { mayBeOlder: isFirstReport })
     if (!last) return false
-    const seen = this.#seen.get(server) ?? new Set()
-    this.#seen.delete(server)
-    for (const chunk of [...this.#locations.ofServer(server)]) {
+    await eachInTurns(this.#clock, this.#locations.untoldOf(server), bounds.forgottenPerSliceMax, chunk => {
       // A member of a running first lease makes its replica with the first mutation, perhaps after this report.
       const mayStillCome = this.#locations.get(chunk, server)?.state === 'expected' && this.#leases.of(chunk) !== undefined
-      if (!seen.has(chunk) && !mayStillCome) this.#locations.remove(chunk, server)
-    }
+      if (!mayStillCome) this.#locations.remove(chunk, server)
+    })
     return true
   }
 

@@ -1,7 +1,7 @@
 import type { ChunkId } from '../../protocol/identifiers.ts'
 import type { Server } from '../servers/server.ts'
 import { fitServers, freshServers } from './choose.ts'
-import type { Replica } from './locations.ts'
+import type { Replica } from '../replicas/replica.ts'
 import type { ChunkParts } from './parts.ts'
 import { isSecondBest } from './placement.ts'
 

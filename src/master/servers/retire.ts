@@ -1,12 +1,14 @@
 import type { ReplyOf, RequestOf } from '../../protocol/api.ts'
 import { DfsError } from '../../protocol/errors.ts'
-import type { ServerId } from '../../protocol/identifiers.ts'
+import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
 import type { masterApi } from '../../protocol/master-api.ts'
 import { fitness } from '../chunks/choose.ts'
 import type { ChunkParts } from '../chunks/parts.ts'
 import { groundsOf } from '../chunks/placement.ts'
 import type { Repair } from '../chunks/repair.ts'
 import type { MasterCore } from '../core.ts'
+import { bounds } from '../config.ts'
+import { eachInTurns } from '../../seams/background.ts'
 import type { KnownServers } from './known.ts'
 import type { Server } from './server.ts'
 import { shownServer } from './shown.ts'
@@ -26,7 +28,7 @@ export function chunkservers({ chunks }: Pick<RetireParts, 'chunks'>): ReplyOf<t
       ...shownServer(chunks, server),
       replicaBytes: locations.bytesOf(server.id), copies: server.copies,
       // Before its report has come nobody knows what it has.
-      empty: server.reported && locations.ofServer(server.id).size === 0,
+      empty: server.reported && locations.countOf(server.id) === 0,
     })),
   }
 }
@@ -97,12 +99,12 @@ function roomOf({ config }: ChunkParts, { freeBytes, totalBytes }: Server): numb
 export async function forget(
   { core, chunks, repair, known: list }: RetireParts, { server: id, force }: RequestOf<typeof masterApi.methods.forget>,
 ): Promise<Record<string, never>> {
-  const { servers, locations, drops, leases, table } = chunks
+  const { servers, locations, drops, leases, table, clock } = chunks
   const server = known(chunks, id)
   if (server.link !== undefined) {
     throw new DfsError('invalid', `the chunkserver at ${server.address} is connected: drain it, then stop it`)
   }
-  if (!force) refuseIfSole({ chunks, repair }, server)
+  if (!force) await refuseIfSole({ chunks, repair }, server)
   // What the master does not find from here on may have been there: a chunk without replicas is not one never written.
   if (force) await list.doubtBelow(table.nextChunk)
   await core.submit('setDraining', { servers: [id], draining: false })
@@ -110,26 +112,31 @@ export async function forget(
   servers.remove(id)
   leases.doubtThoseOf(id)
   drops.forgetServer(id)
-  for (const chunk of [...locations.ofServer(id)]) locations.remove(chunk, id)
+  await eachInTurns(clock, locations.chunksOf(id), bounds.forgottenPerSliceMax, chunk => {
+    // If it has come back meanwhile, it says itself what it has.
+    if (servers.get(id) === undefined) locations.remove(chunk, id)
+  })
   chunks.log.warn({ server: id, address: server.address, force }, 'a chunkserver was forgotten')
   await list.remove(id)
   return {}
 }
 
-function refuseIfSole({ chunks, repair }: Pick<RetireParts, 'chunks' | 'repair'>, { id, address }: Server): void {
-  const { locations, table, servers } = chunks
+async function refuseIfSole({ chunks, repair }: Pick<RetireParts, 'chunks' | 'repair'>, { id, address }: Server): Promise<void> {
+  const { locations, table, servers, clock } = chunks
   const again = '--force forgets it all the same'
   if (!repair.swept) {
     throw new DfsError('invalid', `the master has just started and does not know yet what else is missing: try again, or ${again}`)
   }
-  const sole = [...locations.ofServer(id)].filter(chunk => {
+  const isElsewhere = (chunk: ChunkId, version: ChunkVersion): boolean => locations.of(chunk).some(replica => {
+    const server = servers.get(replica.server)
+    return server !== undefined && server.id !== id && servers.isReachable(server)
+      && replica.state === 'good' && replica.version >= version
+  })
+  let sole = 0
+  await eachInTurns(clock, locations.chunksOf(id), bounds.judgedPerSliceMax, chunk => {
     const version = table.chunk(chunk)?.version
-    return version !== undefined && !locations.of(chunk).some(replica => {
-      const server = servers.get(replica.server)
-      return server !== undefined && server.id !== id && servers.isReachable(server)
-        && replica.state === 'good' && replica.version >= version
-    })
-  }).length
+    if (version !== undefined && !isElsewhere(chunk, version)) sole++
+  })
   const { missing } = repair.counts()
   if (sole > 0 || missing > 0) {
     throw new DfsError('invalid', `${Math.max(sole, missing)} chunk(s) have no other good replica within reach than what the `

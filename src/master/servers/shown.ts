@@ -8,7 +8,7 @@ export function shownServer({ servers, locations, clock }: ChunkParts, server: S
     ...server.shown,
     state: servers.shownStateOf(server), draining: servers.isLeaving(server.id),
     totalBytes: server.totalBytes, freeBytes: server.freeBytes, diskFault: server.diskFault,
-    replicas: locations.ofServer(server.id).size,
+    replicas: locations.countOf(server.id),
     heartbeatAgeMs: Math.max(0, Math.round(clock.nowMs() - server.lastHeardMs)),
     load: server.load, corruptFound: server.corruptFound, diskFailures: server.diskFailures,
   }

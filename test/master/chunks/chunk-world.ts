@@ -339,7 +339,7 @@ export class ChunkWorld {
       random: this.world.random.fork(),
     }
     const repair = new Repair(parts)
-    const reports = new Reports({ table, locations, leases, drops, log })
+    const reports = new Reports({ table, locations, leases, drops, clock, log })
     this.address = `master:${++this.#run}`
     void this.world.network.forHost('master').listen(this.address, connection => {
       void acceptLink(connection, { role: 'master', cluster }, { clock, log }).then(accepted => {

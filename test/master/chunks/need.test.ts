@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Replica } from '../../../src/master/chunks/locations.ts'
+import type { Replica } from '../../../src/master/replicas/replica.ts'
 import { assess, priorityOf } from '../../../src/master/chunks/need.ts'
 import type { ChunkVersion, ServerId } from '../../../src/protocol/identifiers.ts'
 

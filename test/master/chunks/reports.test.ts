@@ -27,8 +27,8 @@ function setUp() {
   const leases = new Leases({ clock, leaseMs: 60_000 })
   const servers = new Servers({ clock, log: silentLog, times: { heartbeatMs: 1, staleMs: 2, deadMs: 3 } })
   const drops = new Drops({ servers, log: silentLog })
-  const reports = new Reports({ table, locations, leases, drops, log: silentLog })
-  const page = (replicas: ReplicaReport[], { first = true, last = true, isFirstReport = false } = {}): boolean =>
+  const reports = new Reports({ table, locations, leases, drops, clock, log: silentLog })
+  const page = (replicas: ReplicaReport[], { first = true, last = true, isFirstReport = false } = {}): Promise<boolean> =>
     reports.page(one, { replicas, first, last, isFirstReport })
   return { table, locations, leases, drops, reports, page }
 }
@@ -50,11 +50,11 @@ t.test('garbage is dropped, what we cannot judge is not', async t => {
 
 t.test('what a full report does not name is not there', async t => {
   const { locations, page } = setUp()
-  page([report(1), report(2)])
-  t.notOk(page([report(2)], { last: false }), 'nothing is concluded from half a report')
+  await page([report(1), report(2)])
+  t.notOk(await page([report(2)], { last: false }), 'nothing is concluded from half a report')
   t.equal(locations.count, 2)
-  t.ok(page([report(3)], { first: false }))
-  t.strictSame([...locations.ofServer(one)].sort(), [2, 3])
+  t.ok(await page([report(3)], { first: false }))
+  t.strictSame([...locations.chunksOf(one)].sort(), [2, 3])
 })
 
 t.test('a replica that the first mutation has yet to make is not missing', async t => {
@@ -63,10 +63,10 @@ t.test('a replica that the first mutation has yet to make is not missing', async
   const version = 10 as ChunkVersion
   locations.set(chunk, { server: one, version, lengthBytes: 0, state: 'expected' })
   leases.begin({ chunk, version, primary: one, members: [one] })
-  page([])
+  await page([])
   t.equal(locations.of(chunk).length, 1)
   leases.end(chunk)
-  page([])
+  await page([])
   t.equal(locations.of(chunk).length, 0)
 })
 
@@ -75,7 +75,7 @@ t.test('old news of a replica that was fenced since change nothing, a restart on
   reports.changed(one, [report(1, 12)])
   reports.changed(one, [report(1, 11)])
   t.equal(locations.get(1 as ChunkId, one)?.version, 12)
-  page([report(1, 11)], { isFirstReport: true })
+  await page([report(1, 11)], { isFirstReport: true })
   t.equal(locations.get(1 as ChunkId, one)?.version, 11)
 })
 
@@ -93,7 +93,7 @@ t.test('doubtful replicas that were accepted count as good, until their server c
   locations.accept(1 as ChunkId, 10 as ChunkVersion)
   reports.changed(one, [report(1, 10, 'doubtful')])
   t.equal(locations.get(1 as ChunkId, one)?.state, 'good')
-  page([report(1, 10, 'doubtful')], { isFirstReport: true })
+  await page([report(1, 10, 'doubtful')], { isFirstReport: true })
   t.equal(locations.get(1 as ChunkId, one)?.state, 'doubtful')
 })
 
@@ -102,7 +102,7 @@ t.test('what is gone is gone, and counts agree', async t => {
   reports.changed(one, [report(1), report(2)])
   reports.gone(one, [1 as ChunkId, 99 as ChunkId])
   t.equal(locations.count, 1)
-  t.strictSame([...locations.ofServer(one)], [2])
+  t.strictSame([...locations.chunksOf(one)], [2])
   t.match(locations.forget(2 as ChunkId), [{ server: 1 }])
   t.equal(locations.count, 0)
 })
