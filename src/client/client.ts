@@ -90,13 +90,6 @@ export class Client {
     return new Trash({ session: this.#session, namespace: this.#namespace, fileSystem: this.fileSystem, caller })
   }
 
-  /** The file system with another directory as its root: its ".." is itself. */
-  async subtree(path: string | Buffer, caller: Caller = superuser): Promise<FileSystem> {
-    const { cacheMs } = this.fileSystem
-    const { inode } = await this.paths(caller).directory(path)
-    return new Tree({ root: inode, cacheMs, namespace: this.#namespace, files: this.#files })
-  }
-
   /** Flushes and closes what is open, and says goodbye. @throws DfsError the first thing that was lost */
   async close(): Promise<void> {
     try {

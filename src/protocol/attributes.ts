@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { inodeId, whole } from './identifiers.ts'
+import { limits } from './limits.ts'
 
 export const fileTypes = [
   'file', 'directory', 'symlink', 'fifo', 'socket', 'character-device', 'block-device',
@@ -44,7 +45,7 @@ export const caller = z.object({
   uid: userId,
   gid: userId,
   /** Supplementary groups. */
-  groups: z.array(userId).max(1024),
+  groups: z.array(userId).max(limits.groupsMax),
 })
 export type Caller = z.infer<typeof caller>
 

@@ -90,9 +90,6 @@ export const masterMutations = {
     z.object({ files: whole, bytes: whole })),
 }
 
-/** A session lives while its client calls at least this often, in ms: see `keepAlive`. */
-export const SESSION_TIMEOUT_MS = 60_000
-
 /** A replica in an answer about one file. */
 const replicaInfo = serverAddress.extend({
   version: chunkVersion,

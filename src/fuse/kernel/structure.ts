@@ -14,9 +14,6 @@ export interface Structure<Values> {
   encodeInto(into: Buffer, at: number, values: Partial<Values>): void
 }
 
-/** The values of a structure. */
-export type ValuesOf<S> = S extends Structure<infer Values> ? Values : never
-
 /** Declares a structure by its fields in the order of the header file, which pads by hand: no gap is ever needed. */
 export function structure<const Fields extends Record<string, Width>>(
   fields: Fields,

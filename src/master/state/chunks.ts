@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import type { ChunkId, ChunkIndex, ChunkVersion, InodeId } from '../../protocol/identifiers.ts'
 import { idIn, idKey, pairKey, secondIdIn, Table, tableKey } from './keys.ts'
-import { decodeChunk, encodeChunk, encodeNumbers, numberIn, type ChunkRecord, type FileChunk } from './records.ts'
+import { encodeNumbers, numberOf } from './numbers.ts'
+import { decodeChunk, encodeChunk, type ChunkRecord, type FileChunk } from './records.ts'
 import type { Store } from './store.ts'
 import { Trims, type Trim } from './trims.ts'
 
@@ -30,7 +31,7 @@ export class ChunkTable {
 
   at(inode: InodeId, index: ChunkIndex): ChunkRecord | undefined {
     const bytes = this.#store.peek(pairKey(Table.fileChunk, inode, index))
-    return bytes === undefined ? undefined : this.get(numberIn(bytes, 0) as ChunkId)
+    return bytes === undefined ? undefined : this.get(numberOf(bytes) as ChunkId)
   }
 
   /** In order; holes are left out. */
@@ -111,7 +112,7 @@ export class ChunkTable {
   #onRecord(inode: InodeId, range: IndexRange, limit: number): { index: ChunkIndex, chunk: ChunkId }[] {
     const keys = keysOf(inode, range)
     return Array.from(this.#store.entries(limit === Infinity ? keys : { ...keys, limit }), ({ key, value }) => (
-      { index: secondIdIn(key) as ChunkIndex, chunk: numberIn(value, 0) as ChunkId }))
+      { index: secondIdIn(key) as ChunkIndex, chunk: numberOf(value) as ChunkId }))
   }
 }
 

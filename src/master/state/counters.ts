@@ -1,5 +1,6 @@
+import { DfsError } from '../../protocol/errors.ts'
 import { ROOT_INODE } from '../../protocol/identifiers.ts'
-import { encodeNumbers, numberIn, numbersIn } from './records.ts'
+import { encodeNumbers, FORMAT, numbersOf } from './numbers.ts'
 
 /** Numbers that only rise, and totals. */
 export interface Counters {
@@ -33,9 +34,12 @@ export function readCounters(bytes: Buffer | undefined): Counters {
     appliedIndex: 0, nextInode: ROOT_INODE + 1, nextChunk: 1, nextSession: 1, versionBound: 1,
     inodeCount: 0, chunkCount: 0, sessionCount: 0, trashFiles: 0, trashBytes: 0,
   }
-  if (bytes !== undefined) {
+  if (bytes === undefined) return counters
+  if (bytes[0] !== FORMAT) throw new DfsError('journal-failed', `the state has the unknown format ${String(bytes[0])}`)
+  const numbers = numbersOf(bytes)
+  for (const name of counterNames) {
     // Written before a counter was added, they end earlier.
-    for (const [position, name] of counterNames.slice(0, numbersIn(bytes)).entries()) counters[name] = numberIn(bytes, position)
+    if (numbers.at < bytes.length) counters[name] = numbers.next()
   }
   return counters
 }

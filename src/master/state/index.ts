@@ -9,7 +9,8 @@ import { ChunkTable, freshChunk, type IndexRange } from './chunks.ts'
 import { encodeCounters, readCounters, type Counters } from './counters.ts'
 import { InodeTable } from './inodes.ts'
 import { idIn, idKey, nameIn, nameKey, Table, tableKey } from './keys.ts'
-import { encodeNumbers, numberIn, type ChunkRecord, type FileChunk, type Inode } from './records.ts'
+import { encodeNumbers, numberOf } from './numbers.ts'
+import type { ChunkRecord, FileChunk, Inode } from './records.ts'
 import { Remembered } from './remembered.ts'
 import type { Store } from './store.ts'
 import { TrashTable, type Trashed } from './trash.ts'
@@ -60,14 +61,14 @@ export class MasterState {
 
   entry(parent: InodeId, name: Name): InodeId | undefined {
     const bytes = this.#store.peek(nameKey(Table.entry, parent, name))
-    return bytes === undefined ? undefined : numberIn(bytes, 0) as InodeId
+    return bytes === undefined ? undefined : numberOf(bytes) as InodeId
   }
 
   /** Names in a directory behind `after`, in the order of their bytes. */
   entriesOf(parent: InodeId, after: Name | undefined, limit: number): { name: Name, inode: InodeId }[] {
     const range = { start: nameKey(Table.entry, parent, after ?? ''), end: idKey(Table.entry, parent + 1), limit, after: true }
     return Array.from(this.#store.entries(range), ({ key, value }) => (
-      { name: nameIn(key) as Name, inode: numberIn(value, 0) as InodeId }))
+      { name: nameIn(key) as Name, inode: numberOf(value) as InodeId }))
   }
 
   /** Where a chunk belongs; none when it was freed or never was. */

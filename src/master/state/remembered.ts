@@ -1,6 +1,6 @@
 import type { SessionId } from '../../protocol/identifiers.ts'
 import { idIn, pairKey, secondIdIn, Table, tableKey } from './keys.ts'
-import { encodeNumbers, numberIn } from './records.ts'
+import { encodeNumbers, numberOf, numbersOf } from './numbers.ts'
 import type { Store } from './store.ts'
 
 /** More results than this of one session are not kept: a client must not have more mutations waiting. */
@@ -12,8 +12,6 @@ interface Of {
   floor: number
 }
 
-const FLOOR_BYTES = encodeNumbers(0).length
-
 /** Each session's latest results, so that a repeated mutation gets the first one's answer. */
 export class Remembered {
   readonly #store: Store
@@ -24,13 +22,17 @@ export class Remembered {
     for (const { key, value } of store.entries({ start: tableKey(Table.result), end: tableBehind(Table.result) })) {
       const of = this.#of(idIn(key) as SessionId)
       of.sequences.add(secondIdIn(key))
-      of.floor = Math.max(of.floor, numberIn(value, 0))
+      of.floor = Math.max(of.floor, numberOf(value))
     }
   }
 
   get(session: SessionId, sequence: number): Buffer | undefined {
     if (this.#sessions.get(session)?.sequences.has(sequence) !== true) return undefined
-    return this.#store.get(pairKey(Table.result, session, sequence))?.subarray(FLOOR_BYTES)
+    const bytes = this.#store.get(pairKey(Table.result, session, sequence))
+    if (bytes === undefined) return undefined
+    const floor = numbersOf(bytes)
+    floor.next()
+    return bytes.subarray(floor.at)
   }
 
   /** Whether the client has had the answer, so that this can only be a duplicate which took its time. */

@@ -1,6 +1,6 @@
 import type { InodeId } from '../../protocol/identifiers.ts'
 import { idIn, idKey, pairKey, secondIdIn, Table, tableKey, writeId } from './keys.ts'
-import { encodeNumbers, numberIn } from './records.ts'
+import { encodeNumbers, numbersOf } from './numbers.ts'
 import type { Store } from './store.ts'
 
 /** What is remembered of a file that was removed and can still be brought back. */
@@ -21,8 +21,6 @@ export type TrashScope = 'path' | 'tree'
 
 /** So much of a path is in its key; keys of LMDB are short. */
 const KEY_PATH_BYTES = 480
-const NUMBERS = 4
-const NUMBERS_BYTES = encodeNumbers(...Array<number>(NUMBERS).fill(0)).length
 
 /** Files that were removed, found by inode, by when they are due, and by path. */
 export class TrashTable {
@@ -35,9 +33,10 @@ export class TrashTable {
   get(inode: InodeId): Trashed | undefined {
     const bytes = this.#store.get(idKey(Table.trash, inode))
     if (bytes === undefined) return undefined
+    const numbers = numbersOf(bytes)
     return {
-      deletedMs: numberIn(bytes, 0), dueMs: numberIn(bytes, 1), deletedBy: numberIn(bytes, 2), sizeBytes: numberIn(bytes, 3),
-      path: bytes.toString('latin1', NUMBERS_BYTES),
+      deletedMs: numbers.next(), dueMs: numbers.next(), deletedBy: numbers.next(), sizeBytes: numbers.next(),
+      path: bytes.toString('latin1', numbers.at),
     }
   }
 

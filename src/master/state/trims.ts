@@ -1,6 +1,6 @@
 import type { ChunkId, ChunkIndex, InodeId } from '../../protocol/identifiers.ts'
 import { idIn, pairKey, secondIdIn, Table, tableKey } from './keys.ts'
-import { encodeNumbers, numberIn } from './records.ts'
+import { encodeNumbers, numbersOf } from './numbers.ts'
 import type { Store } from './store.ts'
 
 /** Chunks of a file that are gone for everyone, though their records are still to be removed. */
@@ -25,8 +25,9 @@ export class Trims {
   constructor(store: Store) {
     this.#store = store
     for (const { key, value } of store.entries({ start: tableKey(Table.trim), end: Buffer.from([Table.trim + 1]) })) {
+      const numbers = numbersOf(value)
       this.#keep(idIn(key) as InodeId, {
-        id: secondIdIn(key), first: numberIn(value, 0) as ChunkIndex, end: numberIn(value, 1), bound: numberIn(value, 2) as ChunkId,
+        id: secondIdIn(key), first: numbers.next() as ChunkIndex, end: numbers.next(), bound: numbers.next() as ChunkId,
       })
     }
   }
