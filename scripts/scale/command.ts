@@ -51,8 +51,8 @@ interface Sized {
   fill: FillResult
   /** Operations per second, for each number of clients. */
   rates: { clients: number, rates: LoadResult }[]
-  /** After a kill: until a client is answered, and until all replicas are reported, in ms. */
-  restart: { answeredMs: number, reportedMs: number }
+  /** After a kill: until a client is answered, the processor time of that, and until all replicas are reported, in ms. */
+  restart: { answeredMs: number, processorMs: number, reportedMs: number }
   disk: ReturnType<MeasuredMaster['disk']>
   memory: Memory
   chunks: number
@@ -116,10 +116,11 @@ async function measure(work: string, files: number): Promise<Sized> {
   say('kill and restart')
   await master.kill()
   const answeredMs = await master.start()
+  const processorMs = master.processorMs()
   const reportedMs = answeredMs + await allReported(master)
   const restarted = await master.status()
   const sized: Sized = {
-    files, fill, rates, restart: { answeredMs, reportedMs }, disk: master.disk(), memory: master.memory(),
+    files, fill, rates, restart: { answeredMs, processorMs, reportedMs }, disk: master.disk(), memory: master.memory(),
     chunks: restarted.chunks,
     longest: { restarted: longestOf(restarted), loaded: longestOf(loaded) },
   }
@@ -153,6 +154,7 @@ function growthTable(sizes: readonly Sized[]): string[] {
   return table([
     row('', ({ files }) => `${whole(files)} files`),
     row('restart after kill -9: first answer, ms', ({ restart }) => whole(restart.answeredMs)),
+    row('  processor time of that, ms', ({ restart }) => whole(restart.processorMs)),
     row('the same, all replicas reported, ms', ({ restart }) => whole(restart.reportedMs)),
     ...pauseRows('under load', ({ longest }) => longest.loaded),
     ...pauseRows('after the restart', ({ longest }) => longest.restarted),

@@ -16,6 +16,8 @@ const START_MS_MAX = 300_000
 /** While nobody listens, dialling fails at once; a busy machine may take its time. */
 const ANSWER_MS_MAX = 60_000
 const POLL_MS = 5
+/** In which Linux counts processor time. */
+const TICK_MS = 10
 
 export interface Memory {
   /** What the process has made itself. */
@@ -74,6 +76,12 @@ export class MeasuredMaster {
     const status = readFileSync(`/proc/${String(this.#process?.pid)}/status`, 'utf8')
     const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1_024
     return { ownBytes: field('RssAnon'), fileBytes: field('RssFile') }
+  }
+
+  /** Time on processors that the process has had since it started, in ms: what of a start does not depend on who else is at work. */
+  processorMs(): number {
+    const fields = readFileSync(`/proc/${String(this.#process?.pid)}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS
   }
 
   /** Bytes on disk. */

@@ -42,7 +42,9 @@ export interface FileChunk {
 
 /** What has a place of its own in the record of an inode: format, type, permissions, three times. */
 const INODE_FIXED_BYTES = 28
-const INODE_BYTES_MAX = INODE_FIXED_BYTES + 9 * 8
+const INODE_BYTES_MAX = 112
+/** Records are filled up to a multiple of this: one that grows with its file would not fit any more, and divide its page. */
+const INODE_STEP_BYTES = 16
 const XATTRS_BIT = 0x80
 
 export function encodeInode(inode: Inode): Buffer {
@@ -54,8 +56,10 @@ export function encodeInode(inode: Inode): Buffer {
   into.writeBigInt64BE(inode.modifiedNs, 12)
   into.writeBigInt64BE(inode.changedNs, 20)
   const { links, uid, gid, sizeBytes, chunkSizeBytes, chunkCount, contentVersion, parent, device } = inode
-  return into.subarray(0, writeNumbers(into, INODE_FIXED_BYTES,
-    [links, uid, gid, sizeBytes, chunkSizeBytes, chunkCount, contentVersion, parent, device]))
+  const end = writeNumbers(into, INODE_FIXED_BYTES,
+    [links, uid, gid, sizeBytes, chunkSizeBytes, chunkCount, contentVersion, parent, device])
+  const filled = Math.ceil(end / INODE_STEP_BYTES) * INODE_STEP_BYTES
+  return into.fill(0, end, filled).subarray(0, filled)
 }
 
 export function decodeInode(from: Buffer): Inode {
