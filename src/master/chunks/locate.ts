@@ -4,7 +4,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { Server } from '../servers/server.ts'
 import type { FileChunk } from '../state/index.ts'
 import { nearestFirst } from './distance.ts'
-import type { Replica } from './locations.ts'
+import type { Replica } from '../replicas/replica.ts'
 import type { ChunkParts } from './parts.ts'
 
 /**
