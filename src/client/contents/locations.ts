@@ -67,6 +67,12 @@ export class Locations {
     this.#file(inode).known.set(location.index, { location, untilMs: this.#clock.nowMs() + KEEP_MS })
   }
 
+  /** Something was written under a lease, perhaps one from before the master said that there is a hole. */
+  written(inode: InodeId, lease: ChunkLocation): void {
+    const known = this.#file(inode).known.get(lease.index)?.location
+    if (known === undefined || known.version < lease.version) this.learn(inode, lease)
+  }
+
   /** What an answer to something else has told; what is known already may be newer. */
   suggest(inode: InodeId, location: ChunkLocation): void {
     const known = this.#file(inode).known.get(location.index)

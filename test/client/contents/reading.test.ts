@@ -77,6 +77,24 @@ t.test('a chunk that has moved since it was made is no hole, though no server ha
   t.same(await cluster.finish(readOf(cluster.open(), 0, 1_000)), data)
 })
 
+t.test('what was a hole to the master is read as soon as it is written under a lease from before', async t => {
+  const { cluster } = await written(1_000)
+  const contents = cluster.open()
+  const { inode } = cluster.attributes()
+  const first = 0 as ChunkIndex
+  const chunk = cluster.chunks.get(first)
+  if (chunk === undefined) throw new Error('there is a chunk')
+  cluster.chunks.delete(first)
+  cluster.path.locations.forget(inode, first)
+  t.same(await cluster.finish(readOf(contents, 0, 1_000)), Buffer.alloc(1_000))
+  cluster.chunks.set(first, chunk)
+  const data = Buffer.alloc(1_000, 'x')
+  await cluster.finish(contents.write(0, data))
+  await cluster.finish(contents.flush())
+  t.equal(cluster.leases.length, 1, 'the lease is the one that it had')
+  t.same(await cluster.finish(readOf(contents, 0, 1_000)), data)
+})
+
 t.test('a sequential reader is read ahead of, further and further', async t => {
   const { cluster, data } = await written(32 * MiB, { chunkSizeBytes: 64 * MiB })
   const contents = cluster.open()

@@ -68,7 +68,10 @@ export async function mutate(path: DataPath, change: Change): Promise<Made> {
       const source = await bring(path, change, lease)
       // 3. Their place in the order, under an id by which a repeat is recognised.
       const outcome = await send(path, change, lease, commit, source)
-      if (outcome.outcome === 'done') return { outcome, lease, attempts }
+      if (outcome.outcome === 'done') {
+        path.locations.written(change.inode, lease)
+        return { outcome, lease, attempts }
+      }
       // 4. Nothing is lost: the master makes the survivors alike and the change is sent again.
       throw new NotFollowed(lease, outcome.servers)
     } catch (error) {
