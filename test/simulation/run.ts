@@ -4,7 +4,7 @@ import type { InodeId } from '../../src/protocol/identifiers.ts'
 import { bytesOfText, type Name } from '../../src/protocol/names.ts'
 import { silentLog, type Log } from '../../src/seams/log.ts'
 import { ContendedFile } from './contended-file.ts'
-import { checkContents, converged } from './ending.ts'
+import { checkContents, converged, removeWhatIsLost } from './ending.ts'
 import { watchGivenUp } from './given-up.ts'
 import { SimulatedCluster, type ClientMachine } from './cluster.ts'
 import { Faults, usualFaults, type FaultKind } from './faults.ts'
@@ -132,6 +132,7 @@ class Run {
     this.#operator.stop()
     await this.#finish('ending what the operator began', operating)
     await this.#finish('checking everything', this.#check())
+    if (overlapping) await this.#finish('removing what is lost', removeWhatIsLost(this.#anyone.client))
     await this.#finish('coming to rest', converged(cluster))
     await this.#finish('checking everything again', this.#check())
     if (!overlapping) await this.#finish('checking what all wrote', this.#checkShared())

@@ -163,7 +163,8 @@ export class Workload {
     const offsetBytes = this.#random.below(file.model.sizeBytes + 10)
     const lengthBytes = 1 + this.#random.below(WRITE_BYTES_MAX)
     this.#journey.doing = `reading ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
-    const found = Buffer.concat(await handle.read(offsetBytes, lengthBytes))
+    const found = await whatIsLeft(file.model, handle.read(offsetBytes, lengthBytes).then(Buffer.concat))
+    if (found === undefined) return this.#giveUp(file)
     this.#check(found, file.model, offsetBytes, lengthBytes)
   }
 
@@ -199,9 +200,24 @@ export class Workload {
     // It says that something may be missing; but what is there now stays. A new open sees it past all caches.
     await this.#close(file)
     this.#journey.doing = `reading what was left of ${file.name}`
-    const found = await readFile(this.#fileSystem, this.#directory, file.name)
+    const found = await this.#contentsOf(file)
+    if (found === undefined) return this.#giveUp(file)
     this.#check(found, file.model)
     file.model.synced(found)
+  }
+
+  /** What is left of a file; see {@link whatIsLeft}. */
+  #contentsOf({ name, model }: Pick<Held, 'name' | 'model'>): Promise<Buffer<ArrayBuffer> | undefined> {
+    return whatIsLeft(model, readFile(this.#fileSystem, this.#directory, name))
+  }
+
+  /** Removes a file of which a chunk is lost, as it may be. */
+  async #giveUp(file: Held): Promise<void> {
+    await this.#close(file)
+    this.#journey.doing = `giving up ${file.name}`
+    this.#closed.delete(file.name)
+    await this.#fileSystem.unlink(this.#directory, file.name, superuser)
+    this.#files.splice(this.#files.indexOf(file), 1)
   }
 
   async #close(file: Held): Promise<void> {
@@ -257,7 +273,8 @@ export class Workload {
     if (nameless === undefined) return
     const { formerName, model, handle } = nameless
     this.#journey.doing = `reading ${formerName}, which was unlinked while open`
-    this.#check(Buffer.concat(await handle.read(0, FILE_BYTES_MAX * 2)), model)
+    const found = await whatIsLeft(model, handle.read(0, FILE_BYTES_MAX * 2).then(Buffer.concat))
+    if (found !== undefined) this.#check(found, model)
     await handle.close()
   }
 
@@ -277,7 +294,9 @@ export class Workload {
     const [open] = at < 0 ? [] : this.#nameless.splice(at, 1)
     const file: Held = { name, model, handle: open?.handle }
     this.#files.push(file)
-    this.#check(await readFile(this.#fileSystem, this.#directory, name), model)
+    const found = await this.#contentsOf(file)
+    if (found === undefined) return this.#giveUp(file)
+    this.#check(found, model)
     if (open === undefined) this.#closedNow(file)
   }
 
@@ -305,7 +324,7 @@ export class Workload {
     // Its owner may be at it again.
     const isAsItWas = (): boolean => this.#closed.get(name) === picked && model.revision === picked.revision
     this.#journey.doing = `reading ${name}, which somebody closed`
-    const found = await readFile(this.#fileSystem, directory, name).catch((error: unknown) => {
+    const found = await whatIsLeft(model, readFile(this.#fileSystem, directory, name)).catch((error: unknown) => {
       if (!isAsItWas()) return undefined
       throw error
     })
@@ -316,9 +335,11 @@ export class Workload {
   async checkAll(): Promise<void> {
     while (this.#nameless.length > 0) await this.#closeNameless()
     for (const file of this.#files) await this.#close(file)
-    for (const { name, model } of this.#files) {
-      this.#journey.doing = `checking ${name} in the end`
-      this.#check(await readFile(this.#fileSystem, this.#directory, name), model)
+    for (const file of [...this.#files]) {
+      this.#journey.doing = `checking ${file.name} in the end`
+      const found = await this.#contentsOf(file)
+      if (found === undefined) await this.#giveUp(file)
+      else this.#check(found, file.model)
     }
     const page = await this.#fileSystem.readDirectory(this.#directory, undefined, 1_000, superuser)
     assert.deepEqual(page.entries.map(({ name }) => name).sort(), this.#files.map(({ name }) => name).sort(),
@@ -338,18 +359,36 @@ export class Workload {
   }
 }
 
+/**
+ * What is read of a file, if anything. Where all servers of a whole new chunk lost power before its first sync nothing is left
+ * of it, and reading fails until it is written anew.
+ */
+export async function whatIsLeft(
+  model: ModelFile, reading: Promise<Buffer<ArrayBuffer>>,
+): Promise<Buffer<ArrayBuffer> | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (model.mayHaveLost && isError(error, 'no-replica', 'no-such-replica')) return undefined
+    throw error
+  }
+}
+
 /** A whole file, through an open of its own. */
 export async function readFile(fileSystem: FileSystem, directory: InodeId, name: Name): Promise<Buffer<ArrayBuffer>> {
   const { inode } = await fileSystem.lookup(directory, name, superuser)
   const handle = await fileSystem.open(inode, { read: true, write: false }, superuser)
   const parts: Uint8Array[] = []
   let at = 0
-  for (let got = 1; got > 0;) {
-    const more = await handle.read(at, 1_000_000)
-    got = more.reduce((sum, part) => sum + part.length, 0)
-    at += got
-    parts.push(...more)
+  try {
+    for (let got = 1; got > 0;) {
+      const more = await handle.read(at, 1_000_000)
+      got = more.reduce((sum, part) => sum + part.length, 0)
+      at += got
+      parts.push(...more)
+    }
+  } finally {
+    await handle.close()
   }
-  await handle.close()
   return Buffer.concat(parts)
 }
