@@ -163,7 +163,7 @@ export class Workload {
     const offsetBytes = this.#random.below(file.model.sizeBytes + 10)
     const lengthBytes = 1 + this.#random.below(WRITE_BYTES_MAX)
     this.#journey.doing = `reading ${String(lengthBytes)} bytes at ${String(offsetBytes)} of ${file.name}`
-    const found = await whatIsLeft(file.model, handle.read(offsetBytes, lengthBytes).then(Buffer.concat))
+    const found = await whatIsLeft(file.model, handle.read(offsetBytes, lengthBytes).then(parts => Buffer.concat(parts)))
     if (found === undefined) return this.#giveUp(file)
     this.#check(found, file.model, offsetBytes, lengthBytes)
   }
@@ -273,7 +273,7 @@ export class Workload {
     if (nameless === undefined) return
     const { formerName, model, handle } = nameless
     this.#journey.doing = `reading ${formerName}, which was unlinked while open`
-    const found = await whatIsLeft(model, handle.read(0, FILE_BYTES_MAX * 2).then(Buffer.concat))
+    const found = await whatIsLeft(model, handle.read(0, FILE_BYTES_MAX * 2).then(parts => Buffer.concat(parts)))
     if (found !== undefined) this.#check(found, model)
     await handle.close()
   }
