@@ -194,7 +194,7 @@ export class MasterCore {
     this.#over = new DfsError('shutting-down', 'the master is stopping')
     while (this.#working !== undefined) await this.#working
     await this.#checkpointing
-    this.#journal.close()
+    await this.#journal.close()
     await this.#files.closeCleanly()
   }
 

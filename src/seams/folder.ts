@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { PAGE_BYTES, startsAtPage } from './payloads.ts'
+import { Syncs } from './syncs.ts'
 import { DiskError, type Capacity, type Disk, type DiskFile } from './disk.ts'
 
 /** Below this, a system call on the page cache costs less than a trip through the thread pool. */
@@ -13,8 +14,9 @@ const DIRECT_BYTES_MIN = 256 * 1024
 export function folder(root: string): Disk {
   const at = (name: string): string => path.join(root, name)
   attempt(root, () => fs.mkdirSync(root, { recursive: true }))
+  const syncs = new Syncs()
   return {
-    open: (name, mode) => new FolderFile(at(name), mode),
+    open: (name, mode) => new FolderFile(at(name), mode, syncs),
     sizeOf: name => attempt(at(name), () => fs.statSync(at(name), { throwIfNoEntry: false })?.size),
     list: name => {
       try {
@@ -25,7 +27,7 @@ export function folder(root: string): Disk {
       }
     },
     rename: (from, to) => { attempt(at(from), () => { fs.renameSync(at(from), at(to)) }) },
-    remove: name => { attempt(at(name), () => { fs.rmSync(at(name), { force: true }) }) },
+    remove: name => { attempt(at(name), () => { removeFile(at(name)) }) },
     syncFolder: name => syncFolder(at(name)),
     capacity: () => capacity(root),
     bootId: () => attempt('/proc/sys/kernel/random/boot_id', () =>
@@ -36,11 +38,13 @@ export function folder(root: string): Disk {
 class FolderFile implements DiskFile {
   readonly #path: string
   readonly #fd: number
+  readonly #syncs: Syncs
   /** For writes past the page cache: 'untried' until the first, 'refused' where the file system has no such thing. */
   #direct: number | 'untried' | 'refused' = 'untried'
 
-  constructor(file: string, mode: 'existing' | 'create') {
+  constructor(file: string, mode: 'existing' | 'create', syncs: Syncs) {
     this.#path = file
+    this.#syncs = syncs
     this.#fd = mode === 'existing' ? attempt(file, () => fs.openSync(file, 'r+')) : openOrCreate(file)
   }
 
@@ -136,13 +140,12 @@ class FolderFile implements DiskFile {
     attempt(this.#path, () => { fs.ftruncateSync(this.#fd, sizeBytes) })
   }
 
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      fs.fdatasync(this.#fd, error => {
-        if (error === null) resolve()
-        else reject(diskError(this.#path, error))
-      })
-    })
+  async sync(): Promise<void> {
+    try {
+      await this.#syncs.sync(this.#fd)
+    } catch (error) {
+      throw diskError(this.#path, error)
+    }
   }
 
   close(): void {
@@ -206,6 +209,14 @@ function without(buffers: Uint8Array[], count: number): Uint8Array[] {
     }
   }
   return rest
+}
+
+function removeFile(file: string): void {
+  try {
+    fs.unlinkSync(file)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
 }
 
 function syncFolder(name: string): Promise<void> {

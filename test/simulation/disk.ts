@@ -7,28 +7,50 @@ const SECTOR_BYTES = 512
 /** How often a write finds that the kernel has just written back some page of the file of its own accord. */
 const WRITE_BACK_CHANCE = 0.05
 
-/** A file: what programs see, and what a power cut would leave for certain. */
-class SimulatedInode {
-  bytes = Buffer.alloc(0)
+/** Bytes that grow and shrink without being copied each time. What lies behind their end is zeros. */
+class Extent {
+  #room = Buffer.alloc(0)
   sizeBytes = 0
-  durable = Buffer.alloc(0)
-  readonly dirtyPages = new Set<number>()
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.sizeBytes)
+  }
 
   resize(sizeBytes: number): void {
-    if (sizeBytes > this.bytes.length) {
-      const grown = Buffer.alloc(Math.max(sizeBytes, this.bytes.length * 2))
-      this.bytes.copy(grown, 0, 0, this.sizeBytes)
-      this.bytes = grown
+    if (sizeBytes > this.#room.length) {
+      const grown = Buffer.alloc(Math.max(sizeBytes, this.#room.length * 2))
+      this.bytes.copy(grown)
+      this.#room = grown
     } else if (sizeBytes < this.sizeBytes) {
-      this.bytes.fill(0, sizeBytes, this.sizeBytes)
-      this.#touch(sizeBytes, this.sizeBytes)
+      this.#room.fill(0, sizeBytes, this.sizeBytes)
     }
     this.sizeBytes = sizeBytes
   }
 
+  become({ bytes, sizeBytes }: Extent): void {
+    this.#room = Buffer.from(bytes)
+    this.sizeBytes = sizeBytes
+  }
+}
+
+/** A file: what programs see, and what a power cut would leave for certain. */
+class SimulatedInode {
+  readonly #seen = new Extent()
+  readonly #durable = new Extent()
+  readonly dirtyPages = new Set<number>()
+
+  get sizeBytes(): number {
+    return this.#seen.sizeBytes
+  }
+
+  resize(sizeBytes: number): void {
+    if (sizeBytes < this.sizeBytes) this.#touch(sizeBytes, this.sizeBytes)
+    this.#seen.resize(sizeBytes)
+  }
+
   write(data: Uint8Array, offsetBytes: number): void {
     if (offsetBytes + data.length > this.sizeBytes) this.resize(offsetBytes + data.length)
-    this.bytes.set(data, offsetBytes)
+    this.#seen.bytes.set(data, offsetBytes)
     this.#touch(offsetBytes, offsetBytes + data.length)
   }
 
@@ -37,18 +59,24 @@ class SimulatedInode {
   }
 
   contents(): Buffer {
-    return this.bytes.subarray(0, this.sizeBytes)
+    return this.#seen.bytes
+  }
+
+  /** Rot: on the disk, and in what programs see of it. */
+  flipBit(bit: number): void {
+    const at = Math.floor(bit / 8)
+    for (const { bytes } of [this.#seen, this.#durable]) {
+      if (at < bytes.length) bytes[at] = (bytes[at] ?? 0) ^ (1 << bit % 8)
+    }
   }
 
   /** Makes these pages and the size durable. */
   persist(pages: Iterable<number>): void {
-    const durable = Buffer.alloc(this.sizeBytes)
-    this.durable.copy(durable, 0, 0, Math.min(this.durable.length, this.sizeBytes))
+    this.#durable.resize(this.sizeBytes)
     for (const page of pages) {
-      this.#copyPage(page, durable)
+      this.#copyPage(page, this.#durable.bytes)
       this.dirtyPages.delete(page)
     }
-    this.durable = durable
   }
 
   #copyPage(page: number, into: Buffer): void {
@@ -62,8 +90,8 @@ class SimulatedInode {
     if (pages.length === 0) return
     const page = random.pick(pages)
     const endByte = Math.min((page + 1) * PAGE_BYTES, this.sizeBytes)
-    if (endByte > this.durable.length) this.durable = Buffer.concat([this.durable, Buffer.alloc(endByte - this.durable.length)])
-    this.#copyPage(page, this.durable)
+    if (endByte > this.#durable.sizeBytes) this.#durable.resize(endByte)
+    this.#copyPage(page, this.#durable.bytes)
   }
 
   /** As Linux after a sync that failed: the pages count as clean and stay readable, and no later sync writes them. */
@@ -74,22 +102,19 @@ class SimulatedInode {
   #copySectors(page: number, into: Buffer, random: SeededRandom): void {
     for (let at = page * PAGE_BYTES; at < (page + 1) * PAGE_BYTES; at += SECTOR_BYTES) {
       const end = Math.min(at + SECTOR_BYTES, into.length, this.sizeBytes)
-      if (at < end && random.chance(0.5)) into.set(this.bytes.subarray(at, end), at)
+      if (at < end && random.chance(0.5)) into.set(this.contents().subarray(at, end), at)
     }
   }
 
   /** What is left after the power went: of each unsynced page all, nothing or some sectors; the unsynced size by chance. */
   losePower(random: SeededRandom): void {
-    const keepsSize = random.chance(0.5)
-    const left = Buffer.alloc(keepsSize ? this.sizeBytes : this.durable.length)
-    this.durable.copy(left, 0, 0, Math.min(left.length, this.durable.length))
+    if (random.chance(0.5)) this.#durable.resize(this.sizeBytes)
+    const left = this.#durable.bytes
     for (const page of this.dirtyPages) {
       if (random.chance(0.2)) this.#copySectors(page, left, random)
       else if (random.chance(0.5)) this.#copyPage(page, left)
     }
-    this.bytes = left
-    this.sizeBytes = left.length
-    this.durable = Buffer.from(left)
+    this.#seen.become(this.#durable)
     this.dirtyPages.clear()
   }
 }
@@ -175,11 +200,9 @@ export class SimulatedDisk implements Disk {
   /** Turns one bit around behind everyone's back. @returns whether the file is long enough to have it */
   flipBit(name: string, bit: number): boolean {
     const file = this.#files.get(name)
-    const at = Math.floor(bit / 8)
-    if (file === undefined || at >= file.sizeBytes) return false
+    if (file === undefined || bit / 8 >= file.sizeBytes) return false
     this.broken = true
-    file.bytes[at] = (file.bytes[at] ?? 0) ^ (1 << bit % 8)
-    if (at < file.durable.length) file.durable[at] = (file.durable[at] ?? 0) ^ (1 << bit % 8)
+    file.flipBit(bit)
     return true
   }
 

@@ -11,7 +11,7 @@ export class OpenCounts {
   #released = new Map<InodeId, number>()
   #releasedCount = 0
   /** Closes are told together, after this long, or when there are so many. */
-  readonly delayMs = 10
+  readonly delayMs = 100
   readonly batchMax = 1_000
 
   add(inode: InodeId): void {

@@ -6,13 +6,13 @@ const SPARE_MAX = 32
 
 /** Buffers for requests, each big enough for any, used again and again: a write holds its own until it is done. */
 export class RequestBuffers {
-  readonly #spare: Buffer[] = []
+  readonly #spare: Buffer<ArrayBuffer>[] = []
 
-  take(): Buffer {
+  take(): Buffer<ArrayBuffer> {
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(WRITE_BYTES_MAX + ARGUMENT_BYTES)
   }
 
-  giveBack(buffer: Buffer): void {
+  giveBack(buffer: Buffer<ArrayBuffer>): void {
     if (this.#spare.length < SPARE_MAX) this.#spare.push(buffer)
   }
 }

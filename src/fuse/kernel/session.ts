@@ -26,8 +26,6 @@ export interface SessionParts {
   log: Log
 }
 
-/** Calls of read(2) that wait for requests at the same time, each in a thread of its own. */
-const READERS = 3
 /** How long a process that handles its signals waits for an interrupted operation, in ms. A dying one does not. */
 const INTERRUPT_GRACE_MS = 2_000
 /** Before the kernel has mounted anything the device answers EPERM; then it is asked again, after this many ms. */
@@ -63,7 +61,7 @@ export class KernelSession {
   async serve(onReady: () => void): Promise<void> {
     if (await this.#handshake()) {
       onReady()
-      await Promise.all(Array.from({ length: READERS }, () => this.#receive()))
+      await this.#device.receiveAll(() => this.#buffers.take(), (buffer, bytes) => { this.#dispatch(buffer, bytes) })
     }
     this.end()
     await this.closeHandles()
@@ -101,7 +99,7 @@ export class KernelSession {
   async #handshake(): Promise<boolean> {
     const buffer = this.#buffers.take()
     for (;;) {
-      const bytes = await this.#next(buffer)
+      const bytes = await this.#first(buffer)
       if (bytes === undefined) return false
       const header = inHeader.decode(buffer)
       const negotiated = header.opcode === Opcode.init
@@ -117,20 +115,11 @@ export class KernelSession {
     }
   }
 
-  async #receive(): Promise<void> {
-    for (;;) {
-      const buffer = this.#buffers.take()
-      const bytes = await this.#next(buffer)
-      if (bytes === undefined) return
-      this.#dispatch(buffer, bytes)
-    }
-  }
-
-  /** The next request; undefined after the unmount. */
-  async #next(buffer: Buffer): Promise<number | undefined> {
+  /** The first request; undefined after the unmount. */
+  async #first(buffer: Buffer): Promise<number | undefined> {
     for (;;) {
       try {
-        return await this.#device.receive(buffer)
+        return await this.#device.receiveFirst(buffer)
       } catch (error) {
         switch (codeOf(error)) {
           case 'ENODEV':
@@ -149,7 +138,7 @@ export class KernelSession {
     }
   }
 
-  #dispatch(buffer: Buffer, bytes: number): void {
+  #dispatch(buffer: Buffer<ArrayBuffer>, bytes: number): void {
     const header = inHeader.decode(buffer)
     const body = buffer.subarray(inHeader.sizeBytes, bytes - header.totalExtlen * 8)
     const inode = inodeOf(this.mount.root, header.nodeid)

@@ -8,7 +8,15 @@ import {
 const FOLDER = 'journal'
 const PREFIX = 'journal-'
 
-/** A journal in files of a folder: segments named after the index of their first entry. */
+/** Zeros are written ahead in steps of this size, as soon as less than half of one is left. */
+const AHEAD_BYTES = 256 * 1024
+const ZEROS = Buffer.alloc(AHEAD_BYTES)
+
+/**
+ * A journal in files of a folder: segments named after the index of their first entry. Records go where zeros were written
+ * and synced before: a sync that changes neither the size of the file nor its place on the disk is one write of the disk,
+ * and not one of the file system's own journal as well.
+ */
 export class FileJournal implements Journal {
   readonly #disk: Disk
   #file: DiskFile
@@ -16,6 +24,9 @@ export class FileJournal implements Journal {
   #endBytes: number
   #nextIndex: number
   #failed = false
+  /** Up to here the file has been written. */
+  #zeroedBytes: number
+  #zeroing: Promise<void> | undefined
 
   private constructor(disk: Disk, { file, name, endBytes, nextIndex }: OpenSegment) {
     this.#disk = disk
@@ -23,6 +34,7 @@ export class FileJournal implements Journal {
     this.#name = name
     this.#endBytes = endBytes
     this.#nextIndex = nextIndex
+    this.#zeroedBytes = endBytes
   }
 
   /**
@@ -78,21 +90,27 @@ export class FileJournal implements Journal {
   async append(entries: readonly unknown[]): Promise<void> {
     await this.#durably(async () => {
       const record = encodeRecord(this.#nextIndex, entries)
+      const endBytes = record.reduce((end, part) => end + part.length, this.#endBytes)
+      if (endBytes > this.#zeroedBytes) await this.#zeroing
       await this.#file.write(record, this.#endBytes)
       await this.#file.sync()
-      for (const part of record) this.#endBytes += part.length
+      this.#endBytes = endBytes
+      this.#zeroedBytes = Math.max(this.#zeroedBytes, endBytes)
       this.#nextIndex += entries.length
     })
+    if (this.#zeroedBytes - this.#endBytes < AHEAD_BYTES / 2) this.#zeroing ??= this.#writeAhead()
   }
 
   async roll(): Promise<void> {
     if (this.bytesSinceRoll === 0) return
     await this.#durably(async () => {
       const next = await createSegment(this.#disk, this.#nextIndex)
+      await this.#zeroing
       this.#file.close()
       this.#file = next.file
       this.#name = next.name
       this.#endBytes = next.endBytes
+      this.#zeroedBytes = next.endBytes
     })
   }
 
@@ -105,8 +123,29 @@ export class FileJournal implements Journal {
     await this.#disk.syncFolder(FOLDER)
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#zeroing
     this.#file.close()
+  }
+
+  /** Zeros behind what was written, while appends go on in front of them. Without them syncs are slower, not wrong. */
+  async #writeAhead(): Promise<void> {
+    const fromBytes = this.#zeroedBytes
+    try {
+      // Opened once more: an error of the disk is told once to each who has opened the file, and appends must hear of theirs.
+      const file = this.#disk.open(this.#name, 'existing')
+      try {
+        await file.write([ZEROS], fromBytes)
+        await file.sync()
+      } finally {
+        file.close()
+      }
+      this.#zeroedBytes = fromBytes + ZEROS.length
+    } catch {
+      // The disk may be full, or worse: the next append will tell.
+    } finally {
+      this.#zeroing = undefined
+    }
   }
 
   async #durably(write: () => Promise<void>): Promise<void> {
@@ -160,13 +199,22 @@ function readSegment(
     lastBytes = at
     at = record.end
   }
-  if (hasHeader && at === segment.length) return { nextIndex, endBytes: at, lastBytes }
+  // Behind the last record there may be what was written ahead.
+  const usedBytes = withoutZeros(segment)
+  if (hasHeader && at >= usedBytes) return { nextIndex, endBytes: at, lastBytes }
   if (!isLast) throw failed(`${name} at ${String(hasHeader ? at : 0)}: damaged, and a later segment follows`)
-  const behind = findRecord(segment, hasHeader ? at : 0)
+  const behind = findRecord(segment, { behind: hasHeader ? at : 0, before: usedBytes })
   if (behind !== undefined) {
     throw failed(`${name} at ${String(hasHeader ? at : 0)}: damaged, and a good record follows at ${String(behind)}`)
   }
   return { nextIndex, endBytes: at, lastBytes }
+}
+
+/** How long the segment is without the zeros at its end. */
+function withoutZeros(segment: Buffer): number {
+  let endBytes = segment.length
+  while (endBytes > 0 && segment[endBytes - 1] === 0) endBytes--
+  return endBytes
 }
 
 function failed(message: string, cause?: unknown): DfsError {

@@ -13,7 +13,7 @@ export interface Journal {
   roll(): Promise<void>
   /** Drops entries below the index, as far as boundaries allow. A durable checkpoint has them. */
   forgetBefore(index: number): Promise<void>
-  close(): void
+  close(): Promise<void>
 }
 
 /** Gets recovered entries in order, as they were appended together. */

@@ -39,9 +39,9 @@ export function decodeRecord(segment: Buffer, at: number): JournalRecord | undef
   return { firstIndex, entries, end }
 }
 
-/** Where a good record begins behind an offset at which there is none. */
-export function findRecord(segment: Buffer, behind: number): number | undefined {
-  for (let at = behind + 1; at + FRONT_BYTES < segment.length; at++) {
+/** Where a good record begins behind an offset at which there is none, and before another. */
+export function findRecord(segment: Buffer, { behind, before }: { behind: number, before: number }): number | undefined {
+  for (let at = behind + 1; at < before; at++) {
     if (endOfRecord(segment, at) !== undefined) return at
   }
   return undefined

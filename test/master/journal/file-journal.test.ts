@@ -15,7 +15,7 @@ async function read(disk: SimulatedDisk, from = 1): Promise<{ journal: FileJourn
   return { journal, entries }
 }
 
-/** A journal of three records; where each begins. */
+/** A journal of three records; where each begins, and where the last ends. */
 async function threeRecords(disk: SimulatedDisk): Promise<number[]> {
   const { journal } = await read(disk)
   const begins: number[] = []
@@ -23,7 +23,8 @@ async function threeRecords(disk: SimulatedDisk): Promise<number[]> {
     begins.push(journal.bytesSinceRoll + 16)
     await journal.append([word, { word, time: 5n, bytes: Buffer.from(word) }])
   }
-  journal.close()
+  begins.push(journal.bytesSinceRoll + 16)
+  await journal.close()
   return begins
 }
 
@@ -57,19 +58,41 @@ t.test('a record whose sync failed and that is read after all survives the next 
 })
 
 t.test('a record torn at the end, at any byte, is the end; what follows is written over it', async t => {
-  const whole = makeDisk()
-  const [, , third = 0] = await threeRecords(whole)
-  const sizeBytes = whole.contents().get(SEGMENT)?.length ?? 0
-  for (let cut = third + 1; cut < sizeBytes; cut++) {
-    const disk = makeDisk(cut)
-    await threeRecords(disk)
-    disk.open(SEGMENT, 'existing').truncateNow(cut)
-    const { journal, entries } = await read(disk)
-    t.equal(entries.length, 4, `cut at ${cut}`)
-    await journal.append(['again'])
-    journal.close()
-    t.equal((await read(disk)).entries.length, 5)
+  const [, , third = 0, end = 0] = await threeRecords(makeDisk())
+  for (let cut = third + 1; cut < end; cut++) {
+    for (const rest of ['gone', 'zeros'] as const) {
+      const disk = makeDisk(cut)
+      await threeRecords(disk)
+      const file = disk.open(SEGMENT, 'existing')
+      if (rest === 'gone') file.truncateNow(cut)
+      else file.writeNow(Buffer.alloc(end - cut), cut)
+      const { journal, entries } = await read(disk)
+      t.equal(entries.length, 4, `cut at ${cut}, the rest ${rest}`)
+      await journal.append(['again'])
+      await journal.close()
+      t.equal((await read(disk)).entries.length, 5)
+    }
   }
+})
+
+t.test('what is written ahead is in nobody\'s way: not at a start, not in a segment that others follow', async t => {
+  const disk = makeDisk()
+  const { journal } = await read(disk)
+  await journal.append(['one'])
+  await journal.close()
+  t.ok((disk.contents().get(SEGMENT)?.length ?? 0) > 100_000)
+  const again = await read(disk)
+  t.same(again.entries, ['one'])
+  // Far more than was written ahead, and more at once.
+  const long = Array.from({ length: 40 }, (_, index) => Buffer.alloc(20_000 + index, 'x'))
+  for (const bytes of long) await again.journal.append([bytes])
+  await again.journal.append([Buffer.alloc(1_000_000, 'y')])
+  await again.journal.roll()
+  await again.journal.append(['two'])
+  await again.journal.close()
+  const { entries } = await read(disk)
+  t.equal(entries.length, 1 + long.length + 2)
+  t.equal(entries.at(-1), 'two')
 })
 
 t.test('a damaged last record looks torn, but a damaged one before it stops the start and names the place', async t => {
@@ -100,7 +123,7 @@ t.test('damage in a segment that others follow stops the start, be it in its las
     await journal.append(['one'])
     await journal.roll()
     await journal.append(['two'])
-    journal.close()
+    await journal.close()
     t.same((await read(disk)).entries, ['one', 'two'])
     if (where === 'record') disk.flipBit(SEGMENT, 30 * 8)
     else if (where === 'header') disk.flipBit(SEGMENT, 3)
@@ -116,7 +139,7 @@ t.test('a missing segment stops the start', async t => {
     await journal.append([word])
     await journal.roll()
   }
-  journal.close()
+  await journal.close()
   disk.remove('journal/journal-0000000000000002')
   await t.rejects(read(disk), { code: 'journal-failed' })
 })
@@ -129,7 +152,7 @@ t.test('what a checkpoint holds is forgotten by whole segments, and needed no mo
     await journal.roll()
   }
   await journal.forgetBefore(3)
-  journal.close()
+  await journal.close()
   t.equal(disk.list('journal').length, 2)
   t.same((await read(disk, 3)).entries, ['three'])
   await t.rejects(read(disk, 2), { code: 'journal-failed', message: /missing/ })
@@ -141,12 +164,12 @@ t.test('a segment whose making was interrupted is made again', async t => {
     const disk = makeDisk()
     const { journal } = await read(disk)
     await journal.append(['one'])
-    journal.close()
+    await journal.close()
     disk.open('journal/journal-0000000000000002', 'create').truncateNow(bytes)
     const again = await read(disk)
     t.same(again.entries, ['one'])
     await again.journal.append(['two'])
-    again.journal.close()
+    await again.journal.close()
     t.same((await read(disk)).entries, ['one', 'two'])
   }
 })
@@ -180,7 +203,7 @@ t.test('after a failed append nothing is appended any more', async t => {
 t.test('a record is found behind garbage, and not within itself', async t => {
   const record = Buffer.concat(encodeRecord(1, [Buffer.concat(encodeRecord(2, ['inner'])).toString('latin1')]))
   const segment = Buffer.concat([Buffer.alloc(100, 7), record])
-  t.equal(findRecord(segment, 0), 100)
+  t.equal(findRecord(segment, { behind: 0, before: segment.length }), 100)
   t.equal(decodeRecord(segment, 100)?.firstIndex, 1)
   t.equal(decodeRecord(segment, 99), undefined)
 })
