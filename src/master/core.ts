@@ -37,7 +37,7 @@ export interface CoreOptions {
 
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
 /** Entries that one write and one sync make durable. */
-const BATCH_MAX = 1_024
+const BATCH_MAX = 512
 
 interface Waiting {
   readonly entry: Entry

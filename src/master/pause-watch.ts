@@ -13,6 +13,8 @@ export class PauseWatch {
   constructor({ pauses, log }: { pauses: Pauses, log: Log }) {
     this.#pauses = pauses
     this.#log = log
+    // Before the master serves anybody, nobody waits for it.
+    pauses.take()
   }
 
   /** One look: logs a long pause. */
