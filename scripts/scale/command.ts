@@ -12,7 +12,7 @@ import { freePort } from '../clusters/ports.ts'
 import { eventually } from '../clusters/processes.ts'
 import { MeasuredMaster, type Memory } from './master.ts'
 import {
-  fillResult, loadResult, operations, type FillResult, type LoadRequest, type LoadResult, type PaperRequest,
+  fillResult, loadResult, operations, type FillResult, type LoadRequest, type LoadResult, type Operation, type PaperRequest,
 } from './messages.ts'
 
 interface Flags {
@@ -49,7 +49,7 @@ const flags = program.opts<Flags>()
 interface Sized {
   files: number
   fill: FillResult
-  /** Operations per second, for each number of clients. */
+  /** For each number of clients. */
   rates: { clients: number, rates: LoadResult }[]
   /** After a kill: until a client is answered, the processor time of that, and until all replicas are reported, in ms. */
   restart: { answeredMs: number, processorMs: number, reportedMs: number }
@@ -108,7 +108,7 @@ async function measure(work: string, files: number): Promise<Sized> {
   const rates: Sized['rates'] = []
   for (const clients of flags.clients) {
     say(`${String(clients)} clients`)
-    const request: LoadRequest = { master: master.address, clients, files, seconds: flags.seconds }
+    const request: LoadRequest = { master: master.address, clients, files, seconds: flags.seconds, masterPid: master.pid }
     rates.push({ clients, rates: await outcome('load.ts', request, loadResult) })
   }
   const loaded = await master.status()
@@ -136,11 +136,14 @@ const longestOf = ({ longestPauseMs, longestWorkMs }: ClusterStatus): Pause => (
 const whole = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 0 })
 const mebibytes = (value: number): string => (value / 2 ** 20).toFixed(1)
 
-function rateTable(sizes: readonly Sized[]): string[] {
+function rateTable(title: string, sizes: readonly Sized[], of: (measured: LoadResult[Operation]) => number): string[] {
   const rows = operations.flatMap(operation => flags.clients.map((clients, index) => [
-    operation, whole(clients), ...sizes.map(({ rates }) => whole(rates[index]?.rates[operation] ?? NaN)),
+    operation, whole(clients), ...sizes.map(({ rates }) => {
+      const measured = rates[index]?.rates[operation]
+      return measured === undefined ? '' : whole(of(measured))
+    }),
   ]))
-  return table([['per second', 'clients', ...sizes.map(({ files }) => `${whole(files)} files`)], ...rows],
+  return table([[title, 'clients', ...sizes.map(({ files }) => `${whole(files)} files`)], ...rows],
     ['left', 'right', ...sizes.map(() => 'right' as const)])
 }
 
@@ -185,7 +188,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { 
 try {
   const sizes: Sized[] = []
   for (const files of [...flags.files].sort((a, b) => a - b)) sizes.push(await measure(work, files))
-  for (const line of [...rateTable(sizes), '', ...growthTable(sizes)]) console.log(line)
+  for (const line of [
+    ...rateTable('per second', sizes, ({ perSecond }) => perSecond), '',
+    ...rateTable('µs of the master each', sizes, ({ masterUs }) => masterUs), '',
+    ...growthTable(sizes),
+  ]) console.log(line)
   if (flags.json !== undefined) {
     const machine = { cores: cpus().length, processor: cpus()[0]?.model ?? '', memoryBytes: totalmem(), kernel: release() }
     writeFileSync(flags.json, `${JSON.stringify({ machine, seconds: flags.seconds, sizes }, null, 2)}\n`)

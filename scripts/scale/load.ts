@@ -9,7 +9,8 @@ import { silentLog } from '../../src/seams/log.ts'
 import { systemRandom } from '../../src/seams/random.ts'
 import { webSockets } from '../../src/seams/websockets.ts'
 import { CHUNK_BYTES, FILES_PER_FOLDER, folderOf, nameOf } from './layout.ts'
-import { loadRequest, type LoadResult } from './messages.ts'
+import { loadRequest, type LoadResult, type Operation } from './messages.ts'
+import { processorMs } from './processor.ts'
 
 /**
  * So many clients at once, each with a session and a connection of its own and one request on its way: what the client
@@ -107,21 +108,25 @@ class LoadClient {
 /** Looked up once, as a mount would remember them. */
 const parents = new Map<string, InodeId>()
 
-/** Runs one operation after the other on each client until time or work is over. @returns operations per second */
+/** Runs one operation after the other on each client until time or work is over. */
 async function rate(
   clients: readonly LoadClient[], seconds: number, run: (client: LoadClient) => Promise<boolean>,
-): Promise<number> {
+): Promise<LoadResult[Operation]> {
   const startedMs = systemClock.nowMs()
+  const beforeMs = processorMs(request.masterPid)
   const endMs = startedMs + seconds * 1_000
   let done = 0
   await Promise.all(clients.map(async client => {
     while (systemClock.nowMs() < endMs && await run(client)) done++
   }))
-  return done / ((systemClock.nowMs() - startedMs) / 1_000)
+  return {
+    perSecond: done / ((systemClock.nowMs() - startedMs) / 1_000),
+    masterUs: (processorMs(request.masterPid) - beforeMs) * 1_000 / Math.max(1, done),
+  }
 }
 
 const clients = await Promise.all(Array.from({ length: request.clients }, (_, index) => LoadClient.start(index)))
-const timed = (run: (client: LoadClient) => Promise<boolean>): Promise<number> => rate(clients, request.seconds, run)
+const timed = (run: (client: LoadClient) => Promise<boolean>): Promise<LoadResult[Operation]> => rate(clients, request.seconds, run)
 const result: LoadResult = {
   create: await timed(client => client.create()),
   stat: await timed(client => client.stat()),

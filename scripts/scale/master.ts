@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually, isRunning, logTail, startDaemon } from '../clusters/processes.ts'
+import { processorMs } from './processor.ts'
 import type { ProcessIdentity } from '../clusters/state.ts'
 import { dialLink } from '../../src/protocol/handshake.ts'
 import { masterApi, type ClusterStatus } from '../../src/protocol/master-api.ts'
@@ -16,8 +17,6 @@ const START_MS_MAX = 300_000
 /** While nobody listens, dialling fails at once; a busy machine may take its time. */
 const ANSWER_MS_MAX = 60_000
 const POLL_MS = 5
-/** In which Linux counts processor time. */
-const TICK_MS = 10
 
 export interface Memory {
   /** What the process has made itself. */
@@ -78,10 +77,13 @@ export class MeasuredMaster {
     return { ownBytes: field('RssAnon'), fileBytes: field('RssFile') }
   }
 
-  /** Time on processors that the process has had since it started, in ms: what of a start does not depend on who else is at work. */
+  /** Time on processors that the process has had, in ms: that part of a start which does not depend on who else is at work. */
   processorMs(): number {
-    const fields = readFileSync(`/proc/${String(this.#process?.pid)}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+    return processorMs(this.pid)
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0
   }
 
   /** Bytes on disk. */

@@ -13,8 +13,10 @@ export type PaperRequest = z.infer<typeof paperRequest>
 export const operations = ['create', 'stat', 'list', 'rename', 'unlink'] as const
 export type Operation = (typeof operations)[number]
 
-export const loadRequest = z.object({ master: z.string(), clients: z.int(), files: z.int(), seconds: z.number() })
+export const loadRequest = z.object({
+  master: z.string(), masterPid: z.int(), clients: z.int(), files: z.int(), seconds: z.number(),
+})
 export type LoadRequest = z.infer<typeof loadRequest>
-export const loadResult = z.record(z.enum(operations), z.number())
-/** Operations per second, all clients together. */
+/** Operations per second, all clients together, and the processor time of the master for each, in µs. */
+export const loadResult = z.record(z.enum(operations), z.object({ perSecond: z.number(), masterUs: z.number() }))
 export type LoadResult = z.infer<typeof loadResult>

@@ -95,7 +95,9 @@ export class Master {
     const locations = new Locations(chunk => { repair.look(chunk) })
     const leases = new Leases({ clock, leaseMs: config.leaseMs })
     const drops = new Drops({ servers, log })
-    const settling = new Settling({ clock, servers, settleMs: config.settleMs, replicas: config.replicas })
+    const settling = new Settling({
+      clock, servers, settleMs: config.settleMs, reportMs: config.staleMs, replicas: config.replicas,
+    })
     const chunks: ChunkParts = {
       table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, known: this.#known, clock, random, log, config,
     }

@@ -4,7 +4,7 @@ import { Column, float64, uint32 } from './column.ts'
 /** No row: the first has number 1. */
 export const NONE = 0
 
-/** Below it all rows lie in buckets of their own; from there on the buckets become more with the rows. */
+/** A power of two. From there on the buckets become more with the rows. */
 const BUCKETS_MIN = 4_096
 const BUCKETS_MAX = 2 ** 30
 const ROWS_MAX = 2 ** 30
@@ -20,6 +20,8 @@ export class Rows {
   /** The first row of each bucket. */
   readonly #first = new Column(uint32)
   #buckets = BUCKETS_MIN
+  /** The largest power of two that is not larger. */
+  #low = BUCKETS_MIN
   #free = NONE
   /** Numbers that were ever used, and rows that are now. */
   #used = 0
@@ -86,8 +88,9 @@ export class Rows {
 
   /** Adds a bucket: the rows of the one that has its share until now go to either. */
   #divide(): void {
-    const divided = this.#buckets - floorOfPower(this.#buckets)
+    const divided = this.#buckets - this.#low
     this.#buckets++
+    if (this.#buckets === 2 * this.#low) this.#low = this.#buckets
     let row = this.#first.get(divided)
     this.#first.set(divided, NONE)
     while (row !== NONE) {
@@ -98,16 +101,10 @@ export class Rows {
   }
 
   #bucketOf(chunk: number): number {
-    const low = floorOfPower(this.#buckets)
-    const bucket = hashOf(chunk) & (2 * low - 1)
+    const bucket = hashOf(chunk) & (2 * this.#low - 1)
     // Those behind the last have not been divided off yet.
-    return bucket < this.#buckets ? bucket : bucket - low
+    return bucket < this.#buckets ? bucket : bucket - this.#low
   }
-}
-
-/** The largest power of two that is not larger. */
-function floorOfPower(value: number): number {
-  return 2 ** (31 - Math.clz32(value))
 }
 
 /** Mixes an id below 2^53 so that ids in any pattern fall evenly into the buckets. */

@@ -333,7 +333,7 @@ export class ChunkWorld {
     const locations = new Locations(chunk => { repair.look(chunk) })
     const leases = new Leases({ clock, leaseMs: config.leaseMs })
     const drops = new Drops({ servers, log })
-    const settling = new Settling({ clock, servers, settleMs: config.settleMs, replicas: config.replicas })
+    const settling = new Settling({ clock, servers, settleMs: config.settleMs, reportMs: config.staleMs, replicas: config.replicas })
     const parts: ChunkParts = {
       table, locations, leases, locks: new ChunkLocks(), drops, servers, settling, known, clock, log, config,
       random: this.world.random.fork(),

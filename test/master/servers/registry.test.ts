@@ -89,7 +89,7 @@ t.test('who waits for a server goes on as soon as it is there, or when time is u
 
 t.test('a first start settles when as many servers are there as a chunk has replicas', async t => {
   const { world, servers, register } = setUp()
-  const settling = new Settling({ clock: world.clock, servers, settleMs: 5_000, replicas: 2 })
+  const settling = new Settling({ clock: world.clock, servers, settleMs: 5_000, reportMs: 30_000, replicas: 2 })
   register(1).server.reported = true
   t.notOk(settling.over)
   const { server } = register(2)
@@ -101,7 +101,7 @@ t.test('a first start settles when as many servers are there as a chunk has repl
 t.test('a later start settles when everyone known is back, or when time is up', async t => {
   const { world, servers, register, pass } = setUp()
   for (const id of [1, 2, 3]) servers.expect({ server: id as ServerId, address: `host-${id}:1`, rack: 'r', host: 'h' })
-  const settling = new Settling({ clock: world.clock, servers, settleMs: 5_000, replicas: 2 })
+  const settling = new Settling({ clock: world.clock, servers, settleMs: 5_000, reportMs: 30_000, replicas: 2 })
   for (const id of [1, 2]) register(id).server.reported = true
   t.notOk(settling.over, 'two would do for new chunks, but the third may have the only replica of an old one')
   t.notOk(settling.complete)

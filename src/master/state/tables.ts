@@ -1,0 +1,46 @@
+import type { InodeId, ServerId, SessionId } from '../../protocol/identifiers.ts'
+import { ChunkTable } from './chunks.ts'
+import { readCounters, type Counters } from './counters.ts'
+import { Extras } from './extras.ts'
+import { IdSet } from './id-set.ts'
+import { InodeTable } from './inodes.ts'
+import { Table, tableKey } from './keys.ts'
+import { NameTable } from './names.ts'
+import { Remembered } from './remembered.ts'
+import type { Store } from './store.ts'
+import { TrashTable } from './trash.ts'
+
+/** All that the state consists of. */
+export interface Tables {
+  readonly inodes: InodeTable
+  readonly chunks: ChunkTable
+  readonly names: NameTable
+  readonly extras: Extras
+  readonly trash: TrashTable
+  readonly remembered: Remembered
+  readonly orphans: IdSet<InodeId>
+  readonly sessions: IdSet<SessionId>
+  readonly draining: IdSet<ServerId>
+  readonly unwritten: IdSet<InodeId>
+  /** The same, at hand: everyone who looks for a chunk asks. */
+  readonly unwrittenNow: Set<InodeId>
+  readonly counters: Counters
+}
+
+export function openTables(store: Store): Tables {
+  const unwritten = new IdSet<InodeId>(store, Table.unwritten)
+  return {
+    inodes: new InodeTable(store),
+    chunks: new ChunkTable(store),
+    names: new NameTable(store),
+    extras: new Extras(store),
+    trash: new TrashTable(store),
+    remembered: new Remembered(store),
+    orphans: new IdSet(store, Table.orphan),
+    sessions: new IdSet(store, Table.session),
+    draining: new IdSet(store, Table.draining),
+    unwritten,
+    unwrittenNow: new Set(unwritten.all()),
+    counters: readCounters(store.get(tableKey(Table.counters))),
+  }
+}
