@@ -64,7 +64,7 @@ class PaperServer {
     const space = { totalBytes: TOTAL_BYTES, freeBytes: TOTAL_BYTES }
     const within = { deadlineMs: CALL_MS }
     await link.call(chunkserverRegistryApi.methods.register, {
-      server: this.#id, address: this.#address, rack: this.#address, host: this.#address, ...space,
+      server: this.#id, address: this.#address, rack: this.#address, host: this.#address, boot: '', ...space,
     }, within)
     this.#changed = []
     for (let first = true, next = 0; first || next < versions.length; first = false) {

@@ -14,7 +14,7 @@ import type { Lease } from './primary/lease.ts'
 
 /** What the master is told of this server. */
 export interface Told {
-  readonly self: { server: ServerId, address: string, rack: string, host: string }
+  readonly self: { server: ServerId, address: string, rack: string, host: string, boot: string }
   readonly changes: Changes
   capacity(): { totalBytes: number, freeBytes: number }
   /** Calls being served. */

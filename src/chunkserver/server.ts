@@ -133,7 +133,7 @@ export class ChunkServer {
     const { disk, network, clock, log } = this.#seams
     const { rack, host, masters } = this.#config
     return new MasterLink({ network, clock, log }, cluster, {
-      self: { server: parts.self, address: this.address, rack, host },
+      self: { server: parts.self, address: this.address, rack, host, boot: disk.bootId() },
       changes: this.#changes,
       capacity: () => capacityWithin(this.#config.capacityBytes, disk.capacity(), parts.store.sizeBytes),
       load: () => this.#calls.running,

@@ -30,9 +30,11 @@ export function chunkserverHandlers(
     report: async (page, _payload, from) => {
       const server = registered(from)
       server.lastHeardMs = chunks.clock.nowMs()
-      if (await reports.page(server.id, { ...page, isFirstReport: !server.reported })) {
+      if (await reports.page(server.id, { ...page, isFirstReport: !server.reported, lostPower: server.lostPower })) {
         // It may have registered anew meanwhile.
-        registered(from).reported = true
+        const still = registered(from)
+        still.reported = true
+        still.lostPower = false
         servers.wake()
       }
       return { reply: {} }

@@ -160,6 +160,8 @@ export const chunkserverRegistryApi = defineApi('chunkserver-registry', {
   register: method(260, z.object({
     server: serverId, address, rack: z.string().max(255), host: z.string().max(255),
     totalBytes: whole, freeBytes: whole,
+    /** Another one than last time: its machine may have lost what was not synced. */
+    boot: z.string().max(100),
   }), z.object({ heartbeatMs: whole })),
 
   /** All replicas, in pages; the master drops from its table what is in none of them once the last has come. */

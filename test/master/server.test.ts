@@ -148,7 +148,7 @@ t.test('a second chunkserver with the id of a running one is refused, and the fi
   const { link } = await dialLink(network, running.master.address,
     { role: 'chunkserver', lane: 'control', expect: 'master', timeoutMs: 5_000 }, outside)
   await t.rejects(link.call(chunkserverRegistryApi.methods.register, {
-    server, address: '127.0.0.1:9', rack: '', host: '', totalBytes: 1, freeBytes: 1,
+    server, address: '127.0.0.1:9', rack: '', host: '', totalBytes: 1, freeBytes: 1, boot: '',
   }, { deadlineMs: 5_000 }), { code: 'invalid' })
   link.close('done')
   t.match((await client.call('status', {})).servers, [{ state: 'live', address: running.chunkservers[0]?.address }])

@@ -32,12 +32,14 @@ const always = [1, 2, 3, 4, 5, 6].map(seed => ({ seed, steps: 80, clients: 2 }))
  * died. In the third the power goes while an fsync waits. The fourth found bytes written to the chunk of a new file after
  * it had been taken back, since the answer that the file was made had not arrived; the fifth a chunk that read as zeros after
  * it had moved away from its first server, the sixth one that a client went on taking for a hole when it had written to it.
- * In the seventh nothing is left of a new chunk.
+ * In the seventh nothing is left of a new chunk. The last found a chunk that all its servers had lost taken for one that was
+ * never written.
  */
 const overlapping: SimulationOptions[] = [
   { seed: 2, steps: 80, clients: 2, overlapping: true, faults: ['power'] },
   ...[2, 920_040].map(seed => ({ seed, steps: 60, clients: 2, overlapping: true, faults: firstFaults })),
   ...[1_000_261, 1_000_263, 1_000_506, 1_000_503, 100, 101, 102, 103].map(seed => ({ seed, steps: 60, clients: 2, overlapping: true })),
+  { seed: 1_000_865, steps: 60, clients: 4, overlapping: true },
 ]
 
 let powerCuts = 0

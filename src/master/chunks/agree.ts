@@ -143,9 +143,11 @@ function isNeverWritten({ table, locations, settling, known }: ChunkParts, chunk
 }
 
 /** A server says that it has no replica. */
-function disbelieve({ locations }: ChunkParts, chunk: ChunkId, server: ServerId): void {
-  // Each acknowledged mutation is on all members, so one without a replica proves that there was none.
-  if (locations.get(chunk, server)?.state === 'expected') locations.setBlank(chunk, true)
+function disbelieve({ locations, servers }: ChunkParts, chunk: ChunkId, server: ServerId): void {
+  // Each acknowledged mutation is on all members, so one without a replica proves that there was none; unless it lost power,
+  // which its report tells of.
+  const isProof = locations.get(chunk, server)?.state === 'expected' && servers.get(server)?.reported === true
+  if (isProof) locations.setBlank(chunk, true)
   locations.remove(chunk, server)
 }
 

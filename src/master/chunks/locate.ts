@@ -33,16 +33,23 @@ function located(parts: ChunkParts, chunks: readonly FileChunk[], near: string |
   const { locations } = parts
   return chunks
     .filter(({ chunk }) => locations.of(chunk).length > 0 || !isHole(parts, chunk))
-    .map(chunk => ({
-      index: chunk.index, chunk: chunk.chunk, version: chunk.version,
-      replicas: nearestFirst(parts, readers(parts, chunk), near).slice(0, limits.replicasMax).map(({ shown }) => shown),
-      ...(isUnproven(locations.of(chunk.chunk)) ? { unproven: true } : {}),
-    }))
+    .map(chunk => {
+      const servers = readers(parts, chunk)
+      return {
+        index: chunk.index, chunk: chunk.chunk, version: chunk.version,
+        replicas: nearestFirst(parts, servers, near).slice(0, limits.replicasMax).map(({ shown }) => shown),
+        ...(isUnproven(locations.of(chunk.chunk), servers) ? { unproven: true } : {}),
+      }
+    })
 }
 
-/** Whether replicas should be made, and no server has told of one. */
-function isUnproven(replicas: readonly Replica[]): boolean {
-  return replicas.length > 0 && replicas.every(({ state }) => state === 'expected')
+/**
+ * Whether replicas should be made, and no server has told of one. Those that are back from a power cut, and have not
+ * reported yet, may have lost theirs.
+ */
+function isUnproven(replicas: readonly Replica[], servers: readonly Server[]): boolean {
+  return servers.length > 0 && replicas.every(({ state }) => state === 'expected')
+    && servers.every(({ link, reported }) => link !== undefined && reported)
 }
 
 /** Whether a chunk of which no replica is known never had any. */

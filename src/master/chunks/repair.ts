@@ -151,7 +151,10 @@ export class Repair {
       if (leases.of(chunk) !== undefined) { this.#unproven.delete(chunk); continue }
       if (nowMs - endedMs < 4 * config.heartbeatMs) continue
       const expected = locations.of(chunk).filter(({ state }) => state === 'expected')
-      const disproven = expected.filter(({ server }) => (servers.get(server)?.lastHeardMs ?? 0) > endedMs + 3 * config.heartbeatMs)
+      const disproven = expected.filter(({ server: id }) => {
+        const server = servers.get(id)
+        return server?.reported === true && server.lastHeardMs > endedMs + 3 * config.heartbeatMs
+      })
       for (const { server } of disproven) {
         // What is acknowledged is on all members: see agree.ts.
         locations.setBlank(chunk, true)

@@ -87,17 +87,20 @@ export class Reports {
   /**
    * A page of a full report.
    * @param isFirstReport the server has just registered: it may have restarted on an older copy of its disk
+   * @param lostPower since its last report
    * @returns whether the page was the last, once what the report has not named is forgotten
    */
-  async page(server: ServerId, { replicas, first, last, isFirstReport }: {
-    replicas: readonly ReplicaReport[], first: boolean, last: boolean, isFirstReport: boolean,
+  async page(server: ServerId, { replicas, first, last, isFirstReport, lostPower }: {
+    replicas: readonly ReplicaReport[], first: boolean, last: boolean, isFirstReport: boolean, lostPower: boolean,
   }): Promise<boolean> {
     if (first) this.#locations.beginReport(server)
     this.#take(server, replicas, { mayBeOlder: isFirstReport })
     if (!last) return false
     await eachInTurns(this.#clock, this.#locations.untoldOf(server), bounds.forgottenPerSliceMax, chunk => {
-      // A member of a running first lease makes its replica with the first mutation, perhaps after this report.
-      const mayStillCome = this.#locations.get(chunk, server)?.state === 'expected' && this.#leases.of(chunk) !== undefined
+      // A member of a running first lease makes its replica with the first mutation, perhaps after this report. One that lost
+      // power may have made one and lost it: that it has none must not be taken for a proof that none was made.
+      const isExpected = !lostPower && this.#locations.get(chunk, server)?.state === 'expected'
+      const mayStillCome = isExpected && this.#leases.of(chunk) !== undefined
       if (!mayStillCome) this.#locations.remove(chunk, server)
     })
     return true

@@ -72,6 +72,8 @@ export class Servers {
     server.avoidUntilMs = 0
     server.diskFault = ''
     server.reported = false
+    server.lostPower ||= server.boot !== undefined && server.boot !== request.boot
+    server.boot = request.boot
     server.attach(link)
     this.#servers.set(server.id, server)
     link.onClose(reason => { this.#lost(server, link, reason) })

@@ -28,6 +28,10 @@ export class Server {
   copies = 0
   /** Whether its report of all replicas has come since it registered. */
   reported = false
+  /** Of its machine, as it said last; undefined before it has. */
+  boot: string | undefined
+  /** Whether its machine has lost power, and what it has left is not known yet. */
+  lostPower = false
   lastHeardMs: number
   /** When its connection was lost, for a server that has none. */
   lostMs: number

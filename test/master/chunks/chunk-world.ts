@@ -81,6 +81,7 @@ export class FakeChunkserver {
   readonly refusing = new Set<string>()
   rememberedSince = 0 as ChunkVersion
   freeBytes = 900 * 2 ** 30
+  boot = 'first'
   link: Link | undefined
   readonly #world: ChunkWorld
   // What a process knows and its disk does not.
@@ -174,6 +175,7 @@ export class FakeChunkserver {
     }, undefined)
     await link.call(chunkserverRegistryApi.methods.register, {
       server: this.id, address: this.address, rack: this.rack, host: this.host, totalBytes: 2 ** 40, freeBytes: this.freeBytes,
+      boot: this.boot,
     }, { deadlineMs: 1_000 })
     await link.call(chunkserverRegistryApi.methods.report,
       { replicas: this.reports(), first: true, last: true }, { deadlineMs: 1_000 })
@@ -184,6 +186,13 @@ export class FakeChunkserver {
     this.#world.world.network.kill(`server-${this.id}`)
     this.link = undefined
     for (const memory of [this.#promised, this.#joined, this.#leases]) memory.clear()
+  }
+
+  /** The machine loses power, and with it replicas that were never synced. */
+  losePower(): void {
+    this.kill()
+    this.replicas.clear()
+    this.boot += ' and next'
   }
 
   async heartbeat(renew: { chunk: ChunkId, version: ChunkVersion }[] = [], gone: ChunkId[] = []): Promise<ChunkId[]> {

@@ -29,6 +29,33 @@ t.test('a client that failed under a version gets a later one, and the others ge
   t.strictSame(await world.lease(0, { known: first.version }), second, 'nobody is disturbed twice')
 })
 
+for (const reported of [0, 2]) {
+  t.test(`servers that lost power prove nothing by having no replica (of ${reported} the master had heard)`, async t => {
+    const world = await ChunkWorld.of(three)
+    const first = await world.lease()
+    t.ok(world.write(first, 5), 'it was acknowledged')
+    const [, second, third] = world.servers
+    for (const server of [second, third].slice(0, reported)) if (server !== undefined) await world.finish(server.heartbeat())
+    for (const server of world.servers) server.losePower()
+    await world.finish(Promise.all(world.servers.map(server => server.connect())))
+    await world.pass(world.config.leaseMs + 10 * world.config.heartbeatMs)
+    t.notOk(world.parts.locations.isBlank(first.chunk), 'or it would read as a hole')
+    t.equal(world.repair.counts().missing, 1)
+    const next = await world.lease(0, { known: first.version })
+    t.equal(world.table.chunk(first.chunk)?.lossVersion, next.version, 'a sync tells of it')
+  })
+}
+
+t.test('servers without a replica prove that none was made, where none of them has lost power', async t => {
+  const world = await ChunkWorld.of(three)
+  const first = await world.lease()
+  for (const server of world.servers) server.kill()
+  await world.finish(Promise.all(world.servers.map(server => server.connect())))
+  await world.pass(world.config.leaseMs + 10 * world.config.heartbeatMs)
+  t.ok(world.parts.locations.isBlank(first.chunk))
+  t.equal(world.repair.counts().missing, 0)
+})
+
 t.test('replicas that differ are made alike before anyone may write again', async t => {
   const world = await ChunkWorld.of(three)
   const first = await world.lease()

@@ -29,7 +29,7 @@ function setUp() {
   const drops = new Drops({ servers, log: silentLog })
   const reports = new Reports({ table, locations, leases, drops, clock, log: silentLog })
   const page = (replicas: ReplicaReport[], { first = true, last = true, isFirstReport = false } = {}): Promise<boolean> =>
-    reports.page(one, { replicas, first, last, isFirstReport })
+    reports.page(one, { replicas, first, last, isFirstReport, lostPower: false })
   return { table, locations, leases, drops, reports, page }
 }
 

@@ -23,7 +23,7 @@ function setUp() {
   }
   const register = (id: number, { address = `host-${id}:1`, over = link() } = {}) => ({
     server: servers.register({
-      server: id as ServerId, address, rack: 'r', host: `host-${id}`, totalBytes: 100, freeBytes: 50,
+      server: id as ServerId, address, rack: 'r', host: `host-${id}`, totalBytes: 100, freeBytes: 50, boot: '',
     }, over),
     link: over,
   })
