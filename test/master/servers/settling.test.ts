@@ -31,7 +31,7 @@ function setUp() {
   const settling = new Settling({ clock, servers, settleMs: 5_000, reportMs: 30_000, replicas: 3 })
   const register = (id: number): { close: () => void } => {
     const link = { closed: false, onClose: () => {} }
-    servers.register({ ...address(id), totalBytes: 1, freeBytes: 1 }, link as unknown as Link)
+    servers.register({ ...address(id), totalBytes: 1, freeBytes: 1, boot: '' }, link as unknown as Link)
     return { close: () => { link.closed = true } }
   }
   const reported = (id: number): void => {
