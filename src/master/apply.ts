@@ -6,6 +6,7 @@ import type { Decided, Effects, Entry, EntryKind, EntryReply, EntryRequest } fro
 import { allocateChunk } from './namespace/allocate-chunk.ts'
 import { collect, trim } from './namespace/collect.ts'
 import { create } from './namespace/create.ts'
+import { cutTail } from './namespace/cut-tail.ts'
 import { dropChunks } from './namespace/drop-chunks.ts'
 import { link } from './namespace/link.ts'
 import { makeRoot } from './namespace/make-root.ts'
@@ -31,7 +32,7 @@ type Apply<Kind extends EntryKind> = (
  */
 const appliers: { readonly [Kind in EntryKind]: Apply<Kind> } = {
   make, link, unlink, removeDirectory, rename, setAttributes, setXattr, removeXattr, settle, create, dropChunks,
-  restore, purge, allocateChunk, collect, trim, expireTrash, makeRoot,
+  restore, purge, allocateChunk, collect, cutTail, trim, expireTrash, makeRoot,
   setChunkVersion: (state, { chunk, version, doubtful }) => {
     const record = state.chunk(chunk)
     if (record === undefined || record.version >= version) return { applied: false }

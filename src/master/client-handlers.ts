@@ -16,7 +16,7 @@ const CACHE_MS = 1_000
 
 /** What the master does for clients. Mutations go through the journal; reads are answered from what is applied. */
 export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.methods, undefined> {
-  const { core, chunks } = parts
+  const { core, chunks, leftovers } = parts
   const { state, sessions } = core
   const newSince = state.nextChunk
   const hostOf = (session: SessionId): string | undefined => sessions.hostOf(session) || undefined
@@ -52,6 +52,7 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     settle: async request => ({ reply: await core.submit('settle', request) }),
     create: async request => {
       const made = await core.submit('create', request)
+      await leftovers.underWay(made.inode)
       const isSure = state.isUnwritten(made.inode) && !core.isCollecting(made.inode)
       const first = isSure ? state.chunkAt(made.inode, 0 as ChunkIndex) : undefined
       const lease = first && offer(chunks, first, { near: hostOf(request.stamp.session), newSince })
@@ -86,7 +87,8 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     trashed: request => ({ reply: trashed(state, request) }),
     listTrash: request => ({ reply: listTrash(state, request, chunks.clock.wallNs()) }),
 
-    open: request => {
+    open: async request => {
+      if (request.write) await leftovers.underWay(request.inode)
       const attributes = read.checkOpen(state, request)
       sessions.open(request.session, request.inode)
       if (!request.read) return { reply: attributes }
@@ -106,10 +108,12 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
       file(request.inode)
       sessions.keepAlive(request.stamp.session)
       for (const suspect of request.suspects) chunks.servers.doubt(chunks.servers.get(suspect))
-      const [found] = state.chunksOf(request.inode, request.index, 1)
-      // One that was made with the file goes with its last handle, unless it is journalled that it is wanted.
-      const sure = request.index === 0 && state.isUnwritten(request.inode) ? undefined : found?.chunk
-      return { reply: await lease(chunks, request, sure, hostOf(request.stamp.session)) }
+      return leftovers.granting(request.inode, async () => {
+        const [found] = state.chunksOf(request.inode, request.index, 1)
+        // One that was made with the file goes with its last handle, unless it is journalled that it is wanted.
+        const sure = request.index === 0 && state.isUnwritten(request.inode) ? undefined : found?.chunk
+        return { reply: await lease(chunks, request, sure, hostOf(request.stamp.session)) }
+      })
     },
     reportReplica: ({ chunk, server, problem }) => {
       const found = chunks.servers.get(server)

@@ -83,6 +83,10 @@ export const bounds = {
   helpedAtOnceMax: 256,
   /** Chunks tried when there is room for more copies; the others of a long queue come next time. */
   triedPerPassMax: 256,
+  /** Files with something behind their end: those that are remembered, looked at in one pass, and cut at the same time. */
+  tailsFoundMax: 100_000,
+  tailsPerPassMax: 1_000,
+  tailsAtOnceMax: 32,
   /** Files that one entry takes out of the trash for good, and such entries in one pass. */
   trashBatchMax: 128,
   trashBatchesPerPassMax: 32,

@@ -32,6 +32,8 @@ interface InternalEntries {
    * made with them and that nobody has written to.
    */
   collect: { request: { inodes: InodeId[] }, reply: { unfinished: InodeId[] } }
+  /** Gives up what writers have left behind the end of a file: see namespace/cut-tail.ts. */
+  cutTail: { request: { inode: InodeId, version: ChunkVersion }, reply: Nothing }
   /** Takes files out of the trash whose time has come, at most so many. */
   expireTrash: { request: { limit: number }, reply: Nothing }
 }

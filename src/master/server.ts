@@ -11,6 +11,7 @@ import { Balancer } from './balance/balancer.ts'
 import { ANY_VERSION, Drops } from './chunks/drops.ts'
 import { coreTable } from './chunks/core-table.ts'
 import { Leases } from './chunks/leases.ts'
+import { Leftovers } from './chunks/leftovers.ts'
 import { Locations } from './chunks/locations.ts'
 import { ChunkLocks } from './chunks/lock.ts'
 import { mayPlace } from './chunks/offer.ts'
@@ -104,8 +105,10 @@ export class Master {
     const repair = new Repair(chunks)
     const reports = new Reports({ table, locations, leases, drops, clock, log })
     const balancer = new Balancer(chunks, repair)
+    const leftovers = new Leftovers(chunks)
+    repair.onLook((record, replicas) => { leftovers.look(record, replicas) })
     this.#parts = {
-      core, chunks, known: this.#known, repair, balancer, reports, cluster, version, startedMs: clock.nowMs(),
+      core, chunks, known: this.#known, repair, leftovers, balancer, reports, cluster, version, startedMs: clock.nowMs(),
       pauses: new PauseWatch({ pauses, log }),
     }
     core.onFreed(freed => { this.#freed(freed) })
@@ -129,17 +132,18 @@ export class Master {
     await this.#listener?.close()
     for (const link of this.#links) link.close('the master stops')
     this.#parts.balancer.stop()
-    await Promise.all([repaired, this.#parts.balancer.idle()])
+    await Promise.all([repaired, this.#parts.leftovers.stop(), this.#parts.balancer.idle()])
     await this.#parts.core.close()
   }
 
   async #listen(): Promise<void> {
     const { network, clock, log } = this.#seams
-    const { chunks, repair, balancer, core, pauses } = this.#parts
+    const { chunks, repair, leftovers, balancer, core, pauses } = this.#parts
     this.#listener = await network.listen(chunks.config.listen, connection => { void this.#accept(connection) })
     this.#background.push(
       repeat({ clock, log, everyMs: chunks.config.repairMs, name: 'repair' }, () => {
         repair.step()
+        leftovers.step()
         // Not awaited: one slow chunkserver must not hold up the repair of what others have.
         void chunks.drops.step()
         return takeTurns(clock, () => repair.judgeMore())

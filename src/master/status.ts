@@ -4,6 +4,7 @@ import { DfsError } from '../protocol/errors.ts'
 import type { ClusterStatus, FileInfo, masterApi } from '../protocol/master-api.ts'
 import type { Balancer } from './balance/balancer.ts'
 import { fitness } from './chunks/choose.ts'
+import type { Leftovers } from './chunks/leftovers.ts'
 import type { Replica } from './replicas/replica.ts'
 import type { ChunkParts } from './chunks/parts.ts'
 import { isNotPromised } from './chunks/table.ts'
@@ -19,6 +20,7 @@ export interface StatusParts {
   readonly chunks: ChunkParts
   readonly known: KnownServers
   readonly repair: Repair
+  readonly leftovers: Leftovers
   readonly balancer: Balancer
   readonly reports: Reports
   readonly cluster: ClusterId

@@ -126,8 +126,13 @@ export const chunkControlApi = defineApi('chunk-control', {
     ...replicaDigest.shape, state: z.enum(['good', 'doubtful']), rememberedSince: chunkVersion,
   })),
 
-  /** To the primary to be, after a fence: makes the peers' replicas like its own. `failed` could not be. */
-  reconcile: method(241, z.object({ ...replica, peers: z.array(serverAddress).max(limits.replicasMax) }),
+  /**
+   * To the primary to be, after a fence: makes the peers' replicas like its own. `failed` could not be. `cutBytes`: its own is
+   * cut to this length first, where it is longer, and made durable.
+   */
+  reconcile: method(241, z.object({
+    ...replica, peers: z.array(serverAddress).max(limits.replicasMax), cutBytes: whole.optional(),
+  }),
     z.object({ failed: z.array(serverId).max(limits.replicasMax) })),
 
   /** Makes the server the chunk's primary. `create`: there are no replicas yet, the first mutation makes them. */

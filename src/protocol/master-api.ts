@@ -74,6 +74,8 @@ export const masterMutations = {
     ...mutating, inode: inodeId, endBytes: sizeBytes, modifiedNs: time, clearSetId: z.boolean(),
     /** Some of the bytes went to the chunk that was made with the file: it is kept when the file is closed. */
     usedFirst: chunkId.optional(),
+    /** The oldest version of a chunk under which bytes were written that this tells of. */
+    oldestVersion: chunkVersion.optional(),
   }), attributes),
   /**
    * Opens a file, made first where it is missing; counts as one open like `open`. A new one that may be written mostly gets

@@ -191,8 +191,11 @@ export class Servers {
     return this.#control(number, chunkControlApi.methods.fence, { chunk, version: version(v) })
   }
 
-  reconcile(number: number, { v, peers }: { v: number, peers: readonly number[] }): Promise<{ failed: ServerId[] }> {
-    return this.#control(number, chunkControlApi.methods.reconcile, { chunk, version: version(v), peers: this.shown(peers) })
+  reconcile(
+    number: number, { v, peers, cutBytes }: { v: number, peers: readonly number[], cutBytes?: number },
+  ): Promise<{ failed: ServerId[] }> {
+    return this.#control(number, chunkControlApi.methods.reconcile,
+      { chunk, version: version(v), peers: this.shown(peers), ...(cutBytes === undefined ? {} : { cutBytes }) })
   }
 
   copy(

@@ -5,6 +5,8 @@ import { found, rotOnce } from './rot.ts'
 
 /** Extra delay of a message on a slow way, in ms, up to this. */
 const LAG_MS_MAX = 800
+/** The same for a client that is far away. */
+const FAR_MS = 500
 /** How many times slower a slow disk is. */
 const DRAG_MAX = 200
 
@@ -45,6 +47,15 @@ export const blows = {
     victims: () => [],
     strike: async cluster => {
       const guest = await cluster.guest()
+      return async () => { guest.crash('kill') }
+    },
+  },
+  /** The same from far away: what it has sent last has mostly arrived when it dies, and the master was not told of it. */
+  far: {
+    victims: () => [],
+    strike: async cluster => {
+      const guest = await cluster.guest()
+      for (const { host } of cluster.machines) cluster.world.network.slow(guest.host, host, FAR_MS)
       return async () => { guest.crash('kill') }
     },
   },

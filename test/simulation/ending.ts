@@ -13,6 +13,8 @@ import { readFile, whatIsLeft, type ClosedFiles } from './workload.ts'
  */
 const HEALING_MS_MAX = SESSION_MS + 60_000
 const LOOK_EVERY_MS = 1_000
+/** More than any file of a run has. */
+const CHUNKS_MAX = 100
 /** Looks in a row that must find nothing amiss. */
 const QUIET_LOOKS = 3
 
@@ -46,8 +48,40 @@ async function whatIsAmiss(cluster: SimulatedCluster): Promise<string | undefine
   if (difference !== undefined) return difference
   // Nothing without a name is kept for clients that are gone.
   const named = await inodesBelow(fileSystem, fileSystem.root)
+  for (const inode of named) {
+    const left = await leftBehind(first.client, inode)
+    if (left !== undefined) return left
+  }
   if (inodes !== named.size) return `${String(inodes)} inodes, ${String(named.size)} of them with a name`
   return remarks.length > 0 ? remarks.join('; ') : undefined
+}
+
+/** What a writer that died has sent behind the end of a file, and never told of. */
+async function leftBehind({ admin }: Client, inode: InodeId): Promise<string | undefined> {
+  const { chunks, sizeBytes, chunkSizeBytes } = await admin.fileInfoAt(inode, 0, CHUNKS_MAX)
+  for (const { index, chunk, replicas } of chunks) {
+    const endBytes = sizeBytes - index * chunkSizeBytes
+    if (endBytes <= 0) return `chunk ${String(chunk)} lies behind the end of inode ${String(inode)}`
+    const longer = replicas.find(({ lengthBytes }) => lengthBytes > endBytes)
+    if (longer !== undefined) return `chunk ${String(chunk)} is longer than its part of inode ${String(inode)} at ${longer.host}`
+  }
+  return undefined
+}
+
+/** Made longer, a file has zeros where it had nothing: whatever was sent there before, and by whom. */
+export async function checkTails(fileSystem: FileSystem): Promise<void> {
+  for (const inode of await inodesBelow(fileSystem, fileSystem.root)) {
+    const { type, sizeBytes, chunkSizeBytes } = await fileSystem.attributes(inode)
+    if (type !== 'file') continue
+    const handle = await fileSystem.open(inode, { read: true, write: true }, superuser)
+    const lengthBytes = 4 * chunkSizeBytes
+    await handle.truncate(sizeBytes + lengthBytes)
+    const tail = Buffer.concat(await handle.read(sizeBytes, lengthBytes))
+    assert.equal(tail.length, lengthBytes, `inode ${String(inode)}, made longer`)
+    const at = tail.findIndex(byte => byte !== 0)
+    assert.equal(at, -1, `inode ${String(inode)}, made longer: ${String(tail[at])} at byte ${String(sizeBytes + at)}, behind its end`)
+    await handle.close()
+  }
 }
 
 async function inodesBelow(fileSystem: FileSystem, directory: InodeId): Promise<Set<InodeId>> {

@@ -5,8 +5,8 @@ import type { SeededRandom } from './random.ts'
 
 export type FaultKind = BlowKind
 export const faultKinds = Object.keys(blows) as FaultKind[]
-/** Without rot, for which everything else has to wait: it has runs of its own. */
-export const usualFaults = faultKinds.filter(kind => kind !== 'rot')
+/** Without rot, for which everything else has to wait, and clients that are far: these have runs of their own. */
+export const usualFaults = faultKinds.filter(kind => kind !== 'rot' && kind !== 'far')
 
 /** How often to ask whether the cluster is whole again, and how long to wait for it before another blow is chosen, in ms. */
 const WHOLE_EVERY_MS = 250

@@ -219,6 +219,15 @@ export const mutants: readonly Mutant[] = [
     }],
   },
   {
+    name: 'what a dead client left behind the end of a file stays',
+    faults: ['far'],
+    edits: [{
+      file: 'src/master/chunks/leftovers.ts',
+      text: 'if (last === undefined || !this.#isLonger(last)) return',
+      instead: 'if (last !== undefined) return',
+    }],
+  },
+  {
     name: 'an unlinked file goes while somebody has it open',
     faults: [],
     edits: [{

@@ -4,7 +4,7 @@ import type { InodeId } from '../../src/protocol/identifiers.ts'
 import { bytesOfText, type Name } from '../../src/protocol/names.ts'
 import { silentLog, type Log } from '../../src/seams/log.ts'
 import { ContendedFile } from './contended-file.ts'
-import { checkContents, converged, removeWhatIsLost } from './ending.ts'
+import { checkContents, checkTails, converged, removeWhatIsLost } from './ending.ts'
 import { watchGivenUp } from './given-up.ts'
 import { SimulatedCluster, type ClientMachine } from './cluster.ts'
 import { Faults, usualFaults, type FaultKind } from './faults.ts'
@@ -136,6 +136,7 @@ class Run {
     await this.#finish('coming to rest', converged(cluster))
     await this.#finish('checking everything again', this.#check())
     if (!overlapping) await this.#finish('checking what all wrote', this.#checkShared())
+    await this.#finish('making every file longer', checkTails(this.#anyone.client.fileSystem))
     await this.#finish('stopping', cluster.stop())
     const restored = this.#files.reduce((sum, workload) => sum + workload.restored, 0)
     return { events: world.steps, virtualMs: world.clock.nowMs(), faults: this.#faults.done, steps: this.#stepsDone, restored }

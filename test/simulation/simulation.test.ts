@@ -76,6 +76,11 @@ for (const seed of [11, 14]) {
   })
 }
 
+t.test('nothing is left behind the ends of files by who died while writing to them (seed 1)', async t => {
+  const { faults } = await simulate({ seed: 1, steps: 60, faults: ['far', 'far', 'far', 'kill', 'power', 'cut'] })
+  t.ok(faults.some(fault => fault.includes('far') && fault.endsWith('is over')), 'some did die')
+})
+
 t.test('what is removed comes back from the trash as it was, whatever is broken', async t => {
   const { restored, faults } = await simulate({ seed: 710_000, steps: 80, trashMs: 8_000 })
   t.ok(restored > 0, 'a run in which nothing came back proves nothing')

@@ -13,10 +13,13 @@ interface ReconcileRequest {
   chunk: ChunkId
   version: ChunkVersion
   peers: ServerAddress[]
+  /** Longest that the replicas are to be. */
+  cutBytes?: number | undefined
 }
 
 /**
- * On the primary to be: makes the peers' replicas like the one here. The peers go on in src/chunkserver/control/patch.ts.
+ * On the primary to be: makes the peers' replicas like the one here, which may be cut before. The peers go on in
+ * src/chunkserver/control/patch.ts.
  * @returns the peers that could not be made alike
  * @throws DfsError 'no-such-replica', 'stale-replica', 'corrupt'
  */
@@ -26,6 +29,7 @@ export async function reconcile(parts: Parts, request: ReconcileRequest): Promis
   if (replica.version !== request.version) {
     throw new DfsError('stale-replica', `chunk ${request.chunk} is at version ${replica.version} here, not ${request.version}`)
   }
+  if (request.cutBytes !== undefined) await cut(parts, replica, request.cutBytes)
   const mine = replica.checksums()
   const peers = request.peers.filter(({ server }) => server !== parts.self)
   const failures = await settleAll(peers.map(peer => ({ server: peer.server, done: makeAlike(parts, peer, replica, mine) })))
@@ -34,6 +38,21 @@ export async function reconcile(parts: Parts, request: ReconcileRequest): Promis
     parts.log.warn({ chunk: request.chunk, server, code }, `a replica could not be made like this one: ${message}`)
   }
   return { failed: failures.map(({ server }) => server) }
+}
+
+/** Nothing of what was longer comes back, not by a power cut nor as the answer to a commit that is repeated. */
+function cut({ chunks, store, health }: Parts, replica: Replica, lengthBytes: number): Promise<void> {
+  const chunk = chunks.at(replica.chunk)
+  const { version } = replica
+  return chunk.exclusive(async () => {
+    if (store.get(replica.chunk) !== replica || replica.version !== version || version < chunk.promised) {
+      throw new DfsError('stale-replica', `chunk ${replica.chunk} is not at version ${version} here any more`)
+    }
+    if (replica.lengthBytes <= lengthBytes) return
+    chunk.forgetCommits()
+    await health.watch(() => replica.patch(lengthBytes, [], []))
+    await health.watch(() => replica.sync())
+  })
 }
 
 async function makeAlike(parts: Parts, peer: ServerAddress, replica: Replica, mine: readonly Checksum[]): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Attributes } from '../../protocol/attributes.ts'
-import { DfsError } from '../../protocol/errors.ts'
-import { chunkIndexAt, type ChunkId, type ChunkIndex, type InodeId } from '../../protocol/identifiers.ts'
+import { DfsError, isError } from '../../protocol/errors.ts'
+import { chunkIndexAt, type ChunkId, type ChunkIndex, type ChunkVersion, type InodeId } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { ChunkLease } from '../../protocol/chunks.ts'
 import { checksumOf } from '../../protocol/checksum.ts'
@@ -19,10 +19,20 @@ import { syncChunk } from './writer/sync-chunk.ts'
 import { Unsettled } from './writer/unsettled.ts'
 import type { UnsyncedChunk, UnsyncedChunks } from './writer/unsynced-chunks.ts'
 
+/** What the master is to know of bytes that the replicas have. */
+export interface Sent {
+  endBytes: number
+  modifiedNs: bigint
+  /** Of the chunks, the oldest under which they were taken. */
+  oldestVersion: ChunkVersion
+  /** The chunk of index 0, where bytes went there since the last time. */
+  first: ChunkId | undefined
+}
+
 /** What the contents of one file ask of the master, on behalf of whoever opened it. */
 export interface FileAuthority {
-  /** See masterApi.settle. @param first the chunk of index 0, where bytes went there since the last time */
-  settle(endBytes: number, modifiedNs: bigint, first: ChunkId | undefined): Promise<Attributes>
+  /** See masterApi.settle. @throws DfsError 'bytes-lost' */
+  settle(sent: Sent): Promise<Attributes>
   /** The file's attributes from the master itself, not from a cache. */
   freshAttributes(): Promise<Attributes>
   /** See masterApi.dropChunks. */
@@ -70,12 +80,12 @@ export class FileContents {
     this.#faults = new Faults(({ message }) => {
       data.log.warn({ inode: this.#inode }, `a write in the background failed: ${message}`)
     })
-    this.#unsettled = new Unsettled(data.clock, (endBytes, modifiedNs) => this.#tell(endBytes, modifiedNs))
+    this.#unsettled = new Unsettled(data.clock, (...sent) => this.#tell(...sent))
     const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data }
     const events = {
       sent: (startBytes: number, endBytes: number, lease: ChunkLease) => {
         this.#reader.forget(startBytes, endBytes)
-        this.#unsettled.sent(endBytes)
+        this.#unsettled.sent(endBytes, lease.version)
         this.#unsynced.wrote(lease)
         if (lease.index === 0) this.#firstUsed = lease.chunk
         this.#sizeBytes = Math.max(this.#sizeBytes, endBytes)
@@ -317,7 +327,7 @@ export class FileContents {
   }
 
   async #settle(): Promise<void> {
-    const attributes = await this.#unsettled.settle()
+    const attributes = await this.#unsettled.settle().catch((error: unknown) => { this.#givenUp(error) })
     if (this.#writer.empty && this.#appender.empty) this.#unsettled.allGone()
     if (attributes === undefined || attributes.contentVersion < this.#contentVersion) return
     // A settlement counts one up: a larger step says that somebody else has changed the contents as well.
@@ -327,9 +337,9 @@ export class FileContents {
     if (this.unsent === undefined) this.#sizeBytes = attributes.sizeBytes
   }
 
-  async #tell(endBytes: number, modifiedNs: bigint): Promise<Attributes> {
+  async #tell(endBytes: number, modifiedNs: bigint, oldestVersion: ChunkVersion): Promise<Attributes> {
     const first = this.#firstUsed
-    const attributes = await this.#authority.settle(endBytes, modifiedNs, first)
+    const attributes = await this.#authority.settle({ endBytes, modifiedNs, oldestVersion, first })
     if (this.#firstUsed === first) this.#firstUsed = undefined
     return attributes
   }
@@ -385,6 +395,13 @@ export class FileContents {
     this.#reader.forgetAll()
     this.#appender.forgetEnd()
     this.#path.forgetChunks(this.#inode)
+  }
+
+  /** While the master did not hear of us it gave up what was sent: every handle is told of that, once. */
+  #givenUp(error: unknown): void {
+    if (!isError(error, 'bytes-lost')) throw error
+    this.#forgetCaches()
+    this.#faults.add(error)
   }
 
   /** What is there has been synced, but it may not be all that was written; that is told once, and no longer owed. */

@@ -40,13 +40,14 @@ export class OpenInode {
     this.#parts = parts
     const { inode } = attributes
     const authority: FileAuthority = {
-      settle: async (endBytes, modifiedNs, first) => {
+      settle: async ({ endBytes, modifiedNs, oldestVersion, first }) => {
         const clearSetId = this.#writtenByOthers
         this.#writtenByOthers = false
         const offer = this.#offer
         const usedFirst = offer === undefined ? undefined : first
         const after = this.#learn(await parts.session.mutate(settle, {
-          caller: superuser, inode, endBytes, modifiedNs, clearSetId, ...(usedFirst === undefined ? {} : { usedFirst }),
+          caller: superuser, inode, endBytes, modifiedNs, clearSetId, oldestVersion,
+          ...(usedFirst === undefined ? {} : { usedFirst }),
         }, 'harmless'))
         if (usedFirst !== undefined) this.#keepOffer()
         return after

@@ -1,4 +1,5 @@
 import { DfsError } from '../../protocol/errors.ts'
+import type { ChunkIndex } from '../../protocol/identifiers.ts'
 import type { MasterCore } from '../core.ts'
 import type { ChunkTable } from './table.ts'
 
@@ -16,6 +17,25 @@ export function coreTable(core: MasterCore): ChunkTable {
       const file = record === undefined ? undefined : state.fileOf(record.inode)
       return record !== undefined && file !== undefined && record.index * file.chunkSizeBytes >= file.sizeBytes
     },
+    bytesInFile: ({ inode, index }) => {
+      const file = state.fileOf(inode)
+      if (file === undefined) return 0
+      return Math.min(file.chunkSizeBytes, Math.max(0, file.sizeBytes - index * file.chunkSizeBytes))
+    },
+    tailOf: inode => {
+      const file = state.fileOf(inode)
+      if (file === undefined || state.isOrphan(inode)) return undefined
+      const { sizeBytes, chunkSizeBytes } = file
+      const behind = Math.ceil(sizeBytes / chunkSizeBytes) as ChunkIndex
+      const lengthBytes = sizeBytes % chunkSizeBytes
+      const last = lengthBytes === 0 ? undefined : state.chunkAt(inode, behind - 1 as ChunkIndex)?.chunk
+      return {
+        hasChunksBehind: state.chunksOf(inode, behind, Number.MAX_SAFE_INTEGER - behind, 1).length > 0,
+        last: last === undefined ? undefined : { chunk: last, lengthBytes },
+      }
+    },
+    isHeld: inode => core.sessions.mayHold(inode),
+    cutTail: async (inode, version) => { await core.submit('cutTail', { inode, version }) },
     get nextChunk() { return state.nextChunk },
     originOf: ({ inode, index }) => {
       const file = state.fileOf(inode)

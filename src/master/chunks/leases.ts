@@ -85,6 +85,12 @@ export class Leases {
     for (const lease of this.#leases.values()) if (lease.primary === server) lease.doubted = true
   }
 
+  /** All that run, or may. */
+  * running(): Iterable<Lease> {
+    const nowMs = this.#clock.nowMs()
+    for (const lease of this.#leases.values()) if (nowMs < lease.endsAtMs) yield lease
+  }
+
   /** Forgets the leases that have run out. @returns them */
   expire(): Lease[] {
     const nowMs = this.#clock.nowMs()

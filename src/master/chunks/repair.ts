@@ -2,6 +2,7 @@ import { asDfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ServerId } from '../../protocol/identifiers.ts'
 import type { RepairStatus } from '../../protocol/master-api.ts'
 import { bounds } from '../config.ts'
+import type { Replica } from '../replicas/replica.ts'
 import { Backlog } from './backlog.ts'
 import { fitServers } from './choose.ts'
 import { copyOnce, makeEven, settleForDoubtful, trim, type Mended, type Quietness } from './mend.ts'
@@ -10,7 +11,7 @@ import { Meter } from './meter.ts'
 import { assess, type Judges, type Need } from './need.ts'
 import type { ChunkParts } from './parts.ts'
 import { couldSpread, groundsOf } from './placement.ts'
-import { isNotPromised } from './table.ts'
+import { isNotPromised, type ChunkRecord } from './table.ts'
 import { RepairQueue, type Begun, type Needy } from './repair-queue.ts'
 import { findRoute, release, type Route } from './route.ts'
 
@@ -22,6 +23,8 @@ const PATIENCE_HEARTBEATS = 10
 
 /** A writer whose mutation failed asks for a new lease at once, which makes the replicas alike: it is given this long. */
 const WRITER_HEARTBEATS = 2
+
+type Looked = (record: ChunkRecord, replicas: readonly Replica[]) => void
 
 /** Finds the chunks that have too few replicas, too many or bad ones, and helps them, the most endangered first. */
 export class Repair {
@@ -36,12 +39,18 @@ export class Repair {
   /** How many chunks this pass may still sweep. */
   #sweepsLeft = 0
   #stopped = false
+  #looked: Looked = () => {}
 
   constructor(parts: ChunkParts) {
     this.#parts = parts
     this.#startedMs = parts.clock.nowMs()
     this.#meter = new Meter(parts.clock)
     this.#backlog = new Backlog({ of: server => parts.locations.chunksOf(server), end: () => parts.table.nextChunk })
+  }
+
+  /** Sets who else hears of every chunk that is looked at, all of them again and again. */
+  onLook(looked: Looked): void {
+    this.#looked = looked
   }
 
   /** Something about the chunk's replicas has changed. */
@@ -196,6 +205,7 @@ export class Repair {
     // Whoever holds the lock is about to change what we would judge; the lock's end brings the chunk here again.
     if (locks.isHeld(chunk)) { this.#backlog.add(chunk); return }
     const replicas = locations.of(chunk)
+    this.#looked(record, replicas)
     const isBlank = locations.isBlank(chunk) || (replicas.length === 0 && isNotPromised(table, chunk))
     const isUneven = locations.isUneven(chunk, record.version)
     const { need, useless } = assess(replicas, record.version, { wanted: config.replicas, isBlank, isUneven, judges })

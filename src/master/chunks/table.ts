@@ -18,6 +18,17 @@ export interface ChunkTable {
   isUnwritten(id: ChunkId): boolean
   /** The chunk lies behind the end of its file, as far as the master was told. */
   isBeyondEnd(id: ChunkId): boolean
+  /** How much of the chunk lies in front of the end of its file, as far as the master was told. */
+  bytesInFile(record: ChunkRecord): number
+  /** What there is at the end of a file and behind; none where the file is gone, or about to go. */
+  tailOf(inode: InodeId): Tail | undefined
+  /** Somebody has the file open, or may have. */
+  isHeld(inode: InodeId): boolean
+  /**
+   * Gives up what is behind the file's end, whole chunks at once; durable when it resolves.
+   * @param version later than all under which anyone wrote to the file
+   */
+  cutTail(inode: InodeId, version: ChunkVersion): Promise<void>
   /** Ids below have been handed out. */
   readonly nextChunk: number
   originOf(record: ChunkRecord): ChunkOrigin
@@ -31,6 +42,13 @@ export interface ChunkTable {
   setVersion(chunk: ChunkId, version: ChunkVersion, replicas: { doubtful: boolean }): Promise<void>
   /** Gives the chunk at this place of the file, made if it is a hole. @throws DfsError 'stale-handle' no such file */
   allocate(stamp: Stamp, inode: InodeId, index: ChunkIndex): Promise<{ chunk: ChunkId, version: ChunkVersion }>
+}
+
+export interface Tail {
+  /** Chunks that lie behind the end of the file as a whole. */
+  hasChunksBehind: boolean
+  /** The chunk that the file ends in the middle of, and the length of its part of the file. */
+  last: { chunk: ChunkId, lengthBytes: number } | undefined
 }
 
 /** No close nor fsync has told of bytes in the chunk: where nobody has a replica of it, nothing is lost. */

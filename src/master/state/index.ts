@@ -9,6 +9,7 @@ import { Table, tableKey } from './keys.ts'
 import type { ChunkRecord, Inode } from './records.ts'
 import type { Store } from './store.ts'
 import { openTables, type Tables } from './tables.ts'
+import type { TailCut } from './tail-cuts.ts'
 import type { Trashed } from './trash.ts'
 import type { Trim } from './trims.ts'
 import { StateView } from './view.ts'
@@ -78,6 +79,7 @@ export class MasterState extends StateView {
     this.#tables.extras.removeAll(inode)
     this.#tables.orphans.remove(inode)
     this.#tables.names.removeOfDirectory(inode)
+    this.#tables.tailCuts.remove(inode)
   }
 
   setEntry(parent: InodeId, name: Name, inode: InodeId): void {
@@ -161,6 +163,11 @@ export class MasterState extends StateView {
   setWritten(inode: InodeId): void {
     this.#change()
     if (this.#tables.unwrittenNow.delete(inode)) this.#tables.unwritten.remove(inode)
+  }
+
+  setTailCut(inode: InodeId, cut: TailCut): void {
+    this.#change()
+    this.#tables.tailCuts.set(inode, cut)
   }
 
   setDraining(server: ServerId, draining: boolean): void {

@@ -5,7 +5,7 @@
 export const Table = {
   counters: 0, inode: 1, entry: 2, chunk: 3, fileChunk: 4, xattr: 5, target: 6, orphan: 7, session: 8, result: 9, trim: 10,
   trash: 11, trashDue: 12, trashPath: 13, directoryName: 14,
-  draining: 15, unwritten: 16,
+  draining: 15, unwritten: 16, tailCut: 17,
 } as const
 export type Table = (typeof Table)[keyof typeof Table]
 

@@ -8,6 +8,7 @@ import { Table, tableKey } from './keys.ts'
 import { NameTable } from './names.ts'
 import { Remembered } from './remembered.ts'
 import type { Store } from './store.ts'
+import { TailCuts } from './tail-cuts.ts'
 import { TrashTable } from './trash.ts'
 
 /** All that the state consists of. */
@@ -17,6 +18,7 @@ export interface Tables {
   readonly names: NameTable
   readonly extras: Extras
   readonly trash: TrashTable
+  readonly tailCuts: TailCuts
   readonly remembered: Remembered
   readonly orphans: IdSet<InodeId>
   readonly sessions: IdSet<SessionId>
@@ -35,6 +37,7 @@ export function openTables(store: Store): Tables {
     names: new NameTable(store),
     extras: new Extras(store),
     trash: new TrashTable(store),
+    tailCuts: new TailCuts(store),
     remembered: new Remembered(store),
     orphans: new IdSet(store, Table.orphan),
     sessions: new IdSet(store, Table.session),

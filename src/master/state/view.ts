@@ -6,6 +6,7 @@ import type { LinkTarget, Name, XattrName } from '../../protocol/names.ts'
 import type { IndexRange } from './chunks.ts'
 import type { ChunkRecord, FileChunk, Inode } from './records.ts'
 import type { Tables } from './tables.ts'
+import type { TailCut } from './tail-cuts.ts'
 import type { TrashTable } from './trash.ts'
 import type { Trim } from './trims.ts'
 
@@ -73,6 +74,11 @@ export class StateView {
   /** All such files. */
   unwritten(): InodeId[] {
     return [...this.#tables.unwrittenNow]
+  }
+
+  /** What was last given up behind the end of a file. */
+  tailCutOf(inode: InodeId): TailCut | undefined {
+    return this.#tables.tailCuts.of(inode)
   }
 
   /** All chunks, in the order of their ids; a chunk freed meanwhile may still come. */

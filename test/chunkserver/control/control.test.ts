@@ -145,6 +145,38 @@ t.test('reconciling makes replicas equal, whatever the others hold, also where t
   }
 })
 
+t.test('replicas that are cut stay cut, whatever is repeated, and after a power cut', async t => {
+  const { servers, data } = await written(1)
+  const append = (v: number): Promise<CommitOutcome> =>
+    servers.finish(servers.commit(1, v, { kind: 'append' }, { data: Buffer.from('left behind'), commit: 99 }))
+  await append(1)
+  await Promise.all(all.map(number => servers.fence(number, 2)))
+  t.same(await servers.reconcile(1, { v: 2, peers: all, cutBytes: 100_000 }), { failed: [] })
+  for (const number of all) {
+    t.ok((await servers.finish(servers.read(number, { v: 2 }))).equals(data.subarray(0, 100_000)), `server ${number}`)
+  }
+  await servers.finish(Promise.all(all.map(async number => {
+    const { host, disk } = servers.kill(number)
+    disk.powerCut()
+    await servers.launch(host, disk)
+  })))
+  await servers.until(() => servers.master.reported.size === 3, 'registered again')
+  const digests = await Promise.all(all.map(number => servers.fence(number, 3)))
+  t.strictSame(digests.map(({ lengthBytes }) => lengthBytes), [100_000, 100_000, 100_000])
+  await servers.grant(1, { v: 3, peers: all })
+  t.match(await append(3), { outcome: 'done', offsetBytes: 100_000 }, 'it is made again')
+})
+
+t.test('a replica that is shorter is not made longer by a cut, and a later fence wins', async t => {
+  const { servers, data } = await written(1)
+  await Promise.all(all.map(number => servers.fence(number, 2)))
+  t.same(await servers.reconcile(1, { v: 2, peers: all, cutBytes: 400_000 }), { failed: [] })
+  t.equal((await servers.finish(servers.read(1, { v: 2 }))).length, data.length)
+  await servers.fence(1, 3)
+  await t.rejects(servers.reconcile(1, { v: 2, peers: all, cutBytes: 1 }), { code: 'stale-replica' })
+  t.equal((await servers.finish(servers.read(1, { v: 3 }))).length, data.length)
+})
+
 t.test('what reconciling undid is done again when it is repeated', async t => {
   const { servers, data } = await written(1)
   const append = (v: number): Promise<CommitOutcome> =>

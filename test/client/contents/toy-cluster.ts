@@ -101,7 +101,7 @@ export class ToyCluster implements DataMaster {
     return new FileContents({
       attributes: this.attributes(), data: this.path,
       authority: {
-        settle: async (endBytes, modifiedNs) => {
+        settle: async ({ endBytes, modifiedNs }) => {
           this.settled.push({ endBytes, modifiedNs })
           this.events.push('settle')
           this.sizeBytes = Math.max(this.sizeBytes, endBytes)
