@@ -15,7 +15,6 @@ const {
 /** Reading and checking a whole chunk from a slow disk takes its time, in ms. */
 const VERIFY_MS = 30_000
 const INSPECT_MS = 5_000
-const REPLICAS_PAGE = 4_096
 
 /** What an operator asks of a cluster. */
 export class Admin {
@@ -98,7 +97,7 @@ export class Admin {
     for (let after: ChunkId | undefined; ;) {
       const link = await this.#pool.link(address, 'control')
       const { reply } = await link.call(chunkserverAdminApi.methods.listReplicas,
-        { limit: REPLICAS_PAGE, ...(after === undefined ? {} : { after }) }, { deadlineMs: INSPECT_MS })
+        { limit: limits.reportPageMax, ...(after === undefined ? {} : { after }) }, { deadlineMs: INSPECT_MS })
       yield reply.replicas
       after = reply.replicas.at(-1)?.chunk
       if (reply.complete || after === undefined) return

@@ -69,6 +69,31 @@ t.test('fsck finds a replica that belongs to no chunk, and counts those of files
   t.match(await dfs('fsck'), { code: 0, stdout: /HEALTHY/ })
 })
 
+t.test('fsck of all looks at the files in the trash too, and tells of chunks that they have lost', async t => {
+  const { dfs, simulated } = await clusterToTouch(t, { trashMs: 3_600_000 })
+  const local = folder(t)
+  writeFileSync(path.join(local, 'f'), 'bytes')
+  t.match(await dfs('mkdir', '/d'), { code: 0 })
+  for (const name of ['/d/kept', '/d/removed']) t.match(await dfs('put', path.join(local, 'f'), name), { code: 0 })
+  const { chunks: [lost] } = JSON.parse((await dfs('info', '--json', '/d/removed')).stdout) as { chunks: { chunk: ChunkId }[] }
+  t.match(await dfs('rm', '/d/removed'), { code: 0 })
+  t.match(await dfs('fsck'), { code: 0, stdout: /^\nfiles +1 [^]*files in the trash +1\n[^]*chunks +2\nreplicas +6\n/ })
+  for (const { server } of simulated.servers) if (lost !== undefined) server.store.remove(lost.chunk)
+  t.match(await dfs('scrub', 'status'), { code: 0 }, 'time passes, and the servers tell of it')
+  const [trashed] = JSON.parse((await dfs('trash', 'ls', '--json')).stdout) as { id: number }[]
+  const told = await dfs('fsck', '--json')
+  t.equal(told.code, 2)
+  t.match(JSON.parse(told.stdout), {
+    health: 'missing', counts: { files: 1, trashFiles: 1, unhealthyFiles: 1 },
+    findings: [{ kind: 'chunk', path: '/d/removed', inode: trashed?.id, inTrash: true, chunk: lost?.chunk, problems: ['missing'] }],
+  })
+  const inTrash = new RegExp(`^/d/removed \\(in the trash, id ${String(trashed?.id)}\\): chunk ${String(lost?.chunk)} .*: missing\n`)
+  t.match(await dfs('fsck'), { code: 2, stdout: inTrash })
+  t.match(await dfs('fsck', '/d'), { code: 0, stdout: /files in the trash +0\n/ }, 'only what is there now is below a path')
+  t.match(await dfs('trash', 'empty', '--yes'), { code: 0 })
+  t.match(await dfs('fsck'), { code: 0, stdout: /HEALTHY/ })
+})
+
 t.test('help and version exit with 0', async t => {
   t.match(await alone(['--help']), { code: 0, stdout: /Usage: dfs/, stderr: '' })
   t.match(await alone(['info', '--help']), { code: 0, stdout: /--master/ })

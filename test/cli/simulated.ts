@@ -44,8 +44,10 @@ export async function cluster(t: Test): Promise<(...args: string[]) => Promise<R
 }
 
 /** Commands, and what they are run against. */
-export async function clusterToTouch(t: Test): Promise<{ dfs: (...args: string[]) => Promise<Ran>, simulated: SimulatedCluster }> {
-  const { dfs, simulated } = await begin(t, { trashMs: 0 })
+export async function clusterToTouch(
+  t: Test, { trashMs = 0 } = {},
+): Promise<{ dfs: (...args: string[]) => Promise<Ran>, simulated: SimulatedCluster }> {
+  const { dfs, simulated } = await begin(t, { trashMs })
   return { dfs: (...args) => dfs(args), simulated }
 }
 

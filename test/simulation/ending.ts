@@ -122,7 +122,7 @@ export async function removeWhatIsLost({ admin, fileSystem }: Client): Promise<v
   const attributes = await fileSystem.attributes(fileSystem.root)
   const lost = new Map<InodeId, string>()
   await fsck({ admin, fileSystem }, {
-    start: { path: '/', attributes }, caller: superuser, verify: false, orphans: false, counts: noCounts(),
+    start: { path: '/', attributes }, caller: superuser, verify: false, trash: undefined, orphans: false, counts: noCounts(),
     report: async finding => {
       if (finding.kind === 'chunk' && finding.problems.includes('missing')) lost.set(finding.inode, finding.path)
     },

@@ -10,7 +10,8 @@ import { nameJson } from './stat.ts'
 interface Options { json?: boolean, verify?: boolean, master?: string }
 
 const HELP = `
-Without PATH, or with the root, also looks on all servers for replicas that belong to no chunk.
+Without PATH, or with the root, also looks at the removed files in the trash that one may see, and on all servers for
+replicas that belong to no chunk.
 
 What is told of a chunk:
   missing           no server that answers has a good replica
@@ -42,11 +43,13 @@ export function fsckCommand(run: Runner): Command {
       const watching = watch(context, counts)
       const findings: ((finding: Finding) => Promise<void>) = options.json === true ? jsonFindings(context) : finding =>
         context.print(Buffer.from(`${linesOf(finding).join('\n')}\n`, 'latin1'))
+      const isWhole = attributes.inode === fileSystem.root
       if (options.json === true) await context.print('{"findings":[')
       try {
         await fsck({ admin, fileSystem }, {
           start: { path: bytesOfPath(given === undefined ? path : Buffer.from(shown)), attributes },
-          caller: context.machine.caller, verify: options.verify === true, orphans: attributes.inode === fileSystem.root,
+          caller: context.machine.caller, verify: options.verify === true,
+          trash: isWhole ? client.trash(context.machine.caller) : undefined, orphans: isWhole,
           report: finding => watching.pausedFor(() => findings(finding)), counts,
         })
       } finally {
@@ -87,7 +90,8 @@ function linesOf(finding: Finding): string[] {
   switch (finding.kind) {
     case 'chunk':
       return [
-        `${finding.path}: chunk ${String(finding.chunk)} (index ${String(finding.index)}): ${finding.problems.join(', ')}`,
+        `${finding.path}${finding.inTrash ? ` (in the trash, id ${String(finding.inode)})` : ''}: `
+        + `chunk ${String(finding.chunk)} (index ${String(finding.index)}): ${finding.problems.join(', ')}`,
         ...finding.replicas.map(({ server, address, rack, state }) =>
           `    ${state.padEnd(8)}  ${address}  ${rack}  server ${String(server)}`),
       ]
@@ -117,7 +121,7 @@ function sums(counts: FsckCounts): string[] {
   const row = (name: string, count: number): string[] => [name, String(count)]
   return table([
     ['files', `${String(counts.files)} (${sizeText(counts.bytes)})`],
-    row('directories', counts.directories), row('links and others', counts.others),
+    row('files in the trash', counts.trashFiles), row('directories', counts.directories), row('links and others', counts.others),
     row('chunks', counts.chunks), row('replicas', counts.replicas), row('files with problems', counts.unhealthyFiles),
     ...problems.map(problem => row(`chunks ${problem}`, counts.problems[problem])),
     row('orphaned replicas', counts.orphans),

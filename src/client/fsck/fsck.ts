@@ -5,6 +5,7 @@ import type { FileInfo } from '../../protocol/master-api.ts'
 import { pause } from '../../seams/clock.ts'
 import type { Admin } from '../admin.ts'
 import type { FileSystem } from '../file-system.ts'
+import type { Trash } from '../trash.ts'
 import { judge, problems, wantedIn, type Chunk, type Problem, type Replica, type Wanted } from './judge.ts'
 import { findOrphans, type Orphan } from './orphans.ts'
 import { walk, type Visited } from './walk.ts'
@@ -20,7 +21,7 @@ const LINKED_MAX = 1_000_000
 /** Something that is not as it should be. Paths are bytes, one character each. */
 export type Finding =
   | {
-    kind: 'chunk', path: string, inode: InodeId, index: number, chunk: number, version: number,
+    kind: 'chunk', path: string, inode: InodeId, inTrash: boolean, index: number, chunk: number, version: number,
     problems: Problem[], replicas: Replica[],
   }
   | Orphan
@@ -31,7 +32,10 @@ export type Finding =
 export interface FsckCounts {
   directories: number
   files: number
+  /** Removed files that can be brought back; they are not among the files. */
+  trashFiles: number
   others: number
+  /** Of files; of removed ones too. */
   bytes: number
   chunks: number
   replicas: number
@@ -45,7 +49,7 @@ export interface FsckCounts {
 
 export function noCounts(): FsckCounts {
   return {
-    directories: 0, files: 0, others: 0, bytes: 0, chunks: 0, replicas: 0, unhealthyFiles: 0,
+    directories: 0, files: 0, trashFiles: 0, others: 0, bytes: 0, chunks: 0, replicas: 0, unhealthyFiles: 0,
     problems: Object.fromEntries(problems.map(problem => [problem, 0])) as Record<Problem, number>, orphans: 0, unread: 0,
   }
 }
@@ -55,6 +59,8 @@ export interface FsckOptions {
   caller: Caller
   /** Has each replica read and checked by its server. */
   verify: boolean
+  /** Looks at the files in there as well. */
+  trash: Trash | undefined
   /** Looks on all servers for replicas that belong to no chunk. */
   orphans: boolean
   /** Awaited with everything that is found. */
@@ -85,16 +91,26 @@ export async function fsck(
         counts[type === 'directory' ? 'directories' : 'others']++
       } else if (!linked.has(inode)) {
         if (links > 1 && linked.size < LINKED_MAX) linked.add(inode)
-        await check.file(path, inode)
+        await check.file({ path, inode, inTrash: false })
       }
     }
   }
   await Promise.all(Array.from({ length: FILES_AT_ONCE }, worker))
+  if (options.trash !== undefined) await checkTrash(options.trash, check)
   if (options.orphans) {
     for await (const orphan of findOrphans(admin)) {
       counts[orphan.kind === 'orphan' ? 'orphans' : 'unread']++
       await report(orphan)
     }
+  }
+}
+
+async function checkTrash(trash: Trash, check: Check): Promise<void> {
+  for await (const { files } of trash.list(Buffer.from('/'))) {
+    const left = files.values()
+    await Promise.all(Array.from({ length: FILES_AT_ONCE }, async () => {
+      for (const { path, inode } of left) await check.file({ path, inode, inTrash: true })
+    }))
   }
 }
 
@@ -110,7 +126,7 @@ class Check {
     this.#wanted = wanted
   }
 
-  async file(path: string, inode: InodeId): Promise<void> {
+  async file({ path, inode, inTrash }: { path: string, inode: InodeId, inTrash: boolean }): Promise<void> {
     const { counts, report } = this.#options
     let isHealthy = true
     let sizeBytes = 0
@@ -126,7 +142,7 @@ class Check {
           isHealthy = false
           for (const problem of found) counts.problems[problem]++
           const { index, version, replicas } = chunk
-          await report({ kind: 'chunk', path, inode, index, chunk: chunk.chunk, version, problems: found, replicas })
+          await report({ kind: 'chunk', path, inode, inTrash, index, chunk: chunk.chunk, version, problems: found, replicas })
         }
       }
     } catch (error) {
@@ -134,7 +150,7 @@ class Check {
       if (!isError(error, 'stale-handle')) throw error
       return
     }
-    counts.files++
+    counts[inTrash ? 'trashFiles' : 'files']++
     counts.bytes += sizeBytes
     if (!isHealthy) counts.unhealthyFiles++
   }
