@@ -25,6 +25,9 @@ export class LinkPool {
     dispose: link => { link.then(each => { each.close('not used lately') }, () => {}) },
   })
 
+  /** Those that are ready to be used. */
+  readonly #ready = new Map<string, Link>()
+
   /** Until when an address counts as silent. */
   readonly #silentUntilMs = new LRUCache<string, number>({ max: LINKS_MAX })
 
@@ -32,6 +35,11 @@ export class LinkPool {
     this.#outside = outside
     this.#self = self.role
     this.#cluster = self.cluster
+  }
+
+  /** The connection where there is one already: whoever uses it need not wait, not even for a turn. */
+  ready(address: string, lane: Lane): Link | undefined {
+    return this.#ready.get(`${lane} ${address}`)
   }
 
   /** @throws DfsError 'unreachable' and what else a handshake may refuse with */
@@ -52,7 +60,9 @@ export class LinkPool {
     try {
       const { link } = await dialLink(this.#outside.network, address,
         { role: this.#self, lane, expect: 'chunkserver', cluster: this.#cluster, timeoutMs: DIAL_MS }, this.#outside)
+      this.#ready.set(key, link)
       link.onClose(() => {
+        this.#ready.delete(key)
         this.#links.delete(key)
         if (link.silent) this.#fellSilent(address)
       })

@@ -126,7 +126,8 @@ export class Link {
    *   before the answer), 'deadline-passed', 'bad-message' (an answer that does not fit)
    */
   async call<M extends Method>(method: M, request: RequestOf<M>, options: CallOptions): Promise<Answer<ReplyOf<M>>> {
-    if (options.payload !== undefined) await this.#connection.writable()
+    const writable = options.payload === undefined ? undefined : this.#connection.writable()
+    if (writable !== undefined) await writable
     if (this.#closed !== undefined) throw new DfsError('unreachable', `${this.remote}: ${this.#closed}`)
     if (this.#waiting.size >= limits.callsInFlightMax) {
       throw new DfsError('busy', `${this.remote}: ${String(this.#waiting.size)} calls wait for an answer already`)

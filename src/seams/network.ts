@@ -9,8 +9,8 @@ export interface Connection {
    * neither may ever happen.
    */
   send(parts: readonly Uint8Array[], left?: () => void): void
-  /** Resolves when few enough bytes wait that sending more makes sense, or the connection has closed. */
-  writable(): Promise<void>
+  /** Resolves when few enough bytes wait that sending more makes sense, or the connection has closed. Undefined: now. */
+  writable(): Promise<void> | undefined
   /** Must be set in the turn in which the connection was handed over. The message belongs to the receiver. */
   onMessage: (message: Buffer) => void
   /** Called once. */

@@ -148,8 +148,8 @@ class SocketConnection implements Connection {
     if (this.#waiters.length > 0 && this.waitingBytes < WAITING_BYTES_HIGH / 2) this.#wake()
   }
 
-  writable(): Promise<void> {
-    if (this.waitingBytes < WAITING_BYTES_HIGH || this.#socket.readyState !== WebSocket.OPEN) return Promise.resolve()
+  writable(): Promise<void> | undefined {
+    if (this.waitingBytes < WAITING_BYTES_HIGH || this.#socket.readyState !== WebSocket.OPEN) return undefined
     return new Promise(resolve => { this.#waiters.push(resolve) })
   }
 

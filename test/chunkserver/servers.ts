@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { ChunkServer } from '../../src/chunkserver/server.ts'
 import type { Timing } from '../../src/chunkserver/config.ts'
+import { namesOf } from '../../src/chunkserver/store/names.ts'
+import { dataStart } from '../../src/chunkserver/store/table.ts'
 import type { Method, ReplyOf, RequestOf } from '../../src/protocol/api.ts'
 import { checksumOf } from '../../src/protocol/checksum.ts'
 import type { ChunkOrigin, Mutation, ReplicaReport, ServerAddress, Source } from '../../src/protocol/chunks.ts'
@@ -254,7 +256,6 @@ export class Servers {
 
   /** What the disk of a server holds of the chunk. */
   onDisk(number: number): Buffer | undefined {
-    const found = [...this.member(number).disk.contents()].find(([name]) => name.endsWith(`/${chunk}.data`))
-    return found?.[1]
+    return this.member(number).disk.contents().get(namesOf(chunk).file)?.subarray(dataStart(origin))
   }
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { z } from 'zod'
+import { readReplica } from '../simulation/replica-file.ts'
 import { Cluster, mounting, must, shell } from './harness.ts'
 
 const info = z.object({
@@ -31,7 +32,7 @@ t.test('replicas', mounting, async t => {
         const expected = contents.subarray(index * told.chunkSizeBytes, (index + 1) * told.chunkSizeBytes)
         const found = replicaFiles(cluster.data, chunk)
         t.equal(found.length, 3, 'three files')
-        for (const file of found) t.ok(readFileSync(file).equals(expected), `${file} holds those bytes`)
+        for (const file of found) t.ok(readReplica(readFileSync(file)).bytes.equals(expected), `${file} holds those bytes`)
       })
     }
   })
@@ -52,8 +53,8 @@ t.test('replicas', mounting, async t => {
   })
 })
 
-/** The data files of one chunk in the folders of all servers. */
+/** The replicas of one chunk in the folders of all servers. */
 function replicaFiles(data: string, chunk: number): string[] {
   return readdirSync(data, { recursive: true, encoding: 'utf8' })
-    .filter(name => path.basename(name) === `${String(chunk)}.data`).map(name => path.join(data, name))
+    .filter(name => path.basename(name) === `${String(chunk)}.replica`).map(name => path.join(data, name))
 }

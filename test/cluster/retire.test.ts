@@ -31,7 +31,7 @@ t.test('a chunkserver is drained, stopped and forgotten while files are written'
   const told = (await servers()).find(({ address }) => address === victim.address)
   t.match(told, { replicas: 0, draining: true, empty: true })
   await eventually('its files are gone', async () =>
-    (await shell(`find ${victim.data}/chunks -name '*.data' | wc -l`)).trim() === '0' ? true : undefined)
+    (await shell(`find ${victim.data}/chunks -name '*.replica' | wc -l`)).trim() === '0' ? true : undefined)
 
   await cluster.kill('chunkserver-2', 'SIGTERM')
   t.match(await dfs('chunkserver', 'forget', victim.address), /forgotten/)

@@ -23,16 +23,15 @@ const scrubReport = z.object({
   })),
 })
 
-/** A replica's files, once it is clean: only then is what changes in them rot. */
-async function cleanReplica(folder: string): Promise<{ data: string, meta: string }[]> {
+/** The files of a server's replicas, once they are clean: only then is what changes in them rot. */
+async function cleanReplicas(folder: string): Promise<string[]> {
   return eventually(`all replicas in ${folder} are clean`, () => Promise.resolve(allClean(folder)))
 }
 
-function allClean(folder: string): { data: string, meta: string }[] | undefined {
-  const metas = readdirSync(path.join(folder, 'chunks'), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.meta')).map(name => path.join(folder, 'chunks', name))
-  const clean = metas.length > 0 && metas.every(meta => readFileSync(meta)[6] === 1)
-  return clean ? metas.map(meta => ({ meta, data: meta.replace(/meta$/, 'data') })) : undefined
+function allClean(folder: string): string[] | undefined {
+  const files = readdirSync(path.join(folder, 'chunks'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.replica')).map(name => path.join(folder, 'chunks', name))
+  return files.length > 0 && files.every(file => readFileSync(file)[6] === 1) ? files : undefined
 }
 
 function flipBit(file: string, at: number): void {
@@ -78,18 +77,18 @@ t.test('rot', mounting, async t => {
     t.match(JSON.parse(status.stdout), { healthy: true, corrupt: 0, chunks: 18, missing: 0 })
   })
 
-  const damages: Record<string, (replica: { data: string, meta: string }) => void> = {
-    'a bit flipped in a data file': replica => { flipBit(replica.data, 70_000) },
-    'a bit flipped in a checksum table': replica => { flipBit(replica.meta, 129) },
-    'a data file cut short': replica => { truncateSync(replica.data, statSync(replica.data).size - 1_000) },
-    'a data file removed': replica => { rmSync(replica.data) },
+  const damages: Record<string, (file: string) => void> = {
+    'a bit flipped in its bytes': file => { flipBit(file, 70_000) },
+    'a bit flipped in a checksum table': file => { flipBit(file, 129) },
+    'a file cut short': file => { truncateSync(file, statSync(file).size - 1_000) },
+    'a file removed': file => { rmSync(file) },
   }
 
   /** Does all of it, to clean replicas of different chunks on one server. */
   const damageAll = async (t: Test, server: string): Promise<void> => {
-    const replicas = await cleanReplica(path.join(data, server))
+    const replicas = await cleanReplicas(path.join(data, server))
     t.ok(replicas.length >= 4, 'there are enough replicas to damage')
-    for (const [at, damage] of Object.values(damages).entries()) damage(replicas[at] ?? { data: '', meta: '' })
+    for (const [at, damage] of Object.values(damages).entries()) damage(replicas[at] ?? '')
   }
   const corruptFound = async (): Promise<number> => {
     const status = JSON.parse((await run('bin/dfs', ['status', '--json', mount])).stdout) as { servers: { corruptFound: number }[] }
@@ -139,9 +138,9 @@ t.test('rot', mounting, async t => {
 
   t.test('what no server has any more is missing', async t => {
     writeFileSync(path.join(mount, 'doomed'), randomBytes(500_000))
-    for (const server of [1, 2, 3, 4]) await cleanReplica(path.join(data, `chunkserver-${String(server)}`))
+    for (const server of [1, 2, 3, 4]) await cleanReplicas(path.join(data, `chunkserver-${String(server)}`))
     const info = JSON.parse((await run('bin/dfs', ['info', '--json', `${mount}/doomed`])).stdout) as { chunks: { chunk: number }[] }
-    const name = `${String(info.chunks[0]?.chunk)}.data`
+    const name = `${String(info.chunks[0]?.chunk)}.replica`
     const files = readdirSync(data, { recursive: true, encoding: 'utf8' }).filter(each => path.basename(each) === name)
     t.equal(files.length, 3)
     for (const file of files) rmSync(path.join(data, file))

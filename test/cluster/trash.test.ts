@@ -8,7 +8,7 @@ import { Cluster, eventually, mounting, must, run, shell } from './harness.ts'
 async function replicas(cluster: Cluster): Promise<number> {
   const servers = cluster.processes().filter(({ role }) => role === 'chunkserver')
   return servers.flatMap(({ data }) => readdirSync(data, { recursive: true, encoding: 'utf8' }))
-    .filter(name => name.endsWith('.data')).length
+    .filter(name => name.endsWith('.replica')).length
 }
 
 /** What caches of a mount and its kernel together may keep; the rest is for a busy machine. */

@@ -107,7 +107,7 @@ t.test('writable() waits while too much has not left yet', async t => {
   const block = Buffer.alloc(2 ** 23)
   for (let sent = 0; sent < 8; sent++) near.send([block])
   let free = false
-  const waited = near.writable().then(() => { free = true })
+  const waited = near.writable()?.then(() => { free = true })
   await new Promise(resolve => { setImmediate(resolve) })
   t.notOk(free, 'it waits')
   far.resumeReading()

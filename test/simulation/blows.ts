@@ -165,8 +165,8 @@ export const blows = {
     strike: async (cluster, [host], random) => {
       const server = cluster.servers.find(each => each.host === host)
       if (server === undefined) return undefined
-      const stem = await rotOnce(cluster, server.disk, random)
-      return stem === undefined ? undefined : () => found(cluster, server.server.address, server.disk, stem)
+      const name = await rotOnce(cluster, server.disk, random)
+      return name === undefined ? undefined : () => found(cluster, server.server.address, server.disk, name)
     },
   },
 } satisfies Record<string, Blow>

@@ -11,6 +11,7 @@ import type { Log } from '../../src/seams/log.ts'
 import type { Network } from '../../src/seams/network.ts'
 import { SimulatedDisk } from './disk.ts'
 import type { Turns } from './process.ts'
+import { readReplica } from './replica-file.ts'
 import type { SeededRandom } from './random.ts'
 import type { World } from './world.ts'
 
@@ -297,10 +298,10 @@ export class SimulatedCluster {
     const chunks = new Map<string, Map<string, Buffer>>()
     for (const server of this.servers) {
       for (const [name, bytes] of server.disk.contents()) {
-        const chunk = /(\d+)\.data$/.exec(name)?.[1]
+        const chunk = /(\d+)\.replica$/.exec(name)?.[1]
         if (chunk === undefined) continue
         const replicas = chunks.get(chunk) ?? new Map<string, Buffer>()
-        chunks.set(chunk, replicas.set(server.host, bytes))
+        chunks.set(chunk, replicas.set(server.host, readReplica(bytes).bytes))
       }
     }
     return chunks

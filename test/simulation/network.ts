@@ -237,8 +237,8 @@ class End implements Connection {
     this.onMessage(next.bytes)
   }
 
-  writable(): Promise<void> {
-    return Promise.resolve()
+  writable(): undefined {
+    return undefined
   }
 
   /** What was sent before still arrives. */

@@ -59,12 +59,11 @@ export async function commit(parts: Parts, request: CommitRequest, payload: Buff
 async function everywhere(
   parts: Parts, chunk: LocalChunk, lease: Lease, placed: Placed, request: ApplyRequest, bytes: CheckedBytes,
 ): Promise<CommitOutcome> {
-  // 5. Here and at all secondaries at once. Each applies by number, so many commits can be on their way.
+  // 5. At all secondaries and here at once: they begin while this server is busy with its own replica. Each applies by
+  //    number, so many commits can be on their way.
+  const elsewhere = lease.terms.peers.map(peer => ({ server: peer.server, done: replicate(parts, peer, request, bytes.data) }))
   const here = chunk.order(request.version).run(request.serial, () => applyHere(parts, chunk, request, bytes))
-  const applied = await settleAll([
-    { server: parts.self, done: here },
-    ...lease.terms.peers.map(peer => ({ server: peer.server, done: replicate(parts, peer, request, bytes.data) })),
-  ])
+  const applied = await settleAll([{ server: parts.self, done: here }, ...elsewhere])
   // 6. Acknowledged only when all have it. A member that has not makes the version useless: the master has to choose the
   //    members anew and make them alike.
   blame(parts, lease, applied)

@@ -26,7 +26,7 @@ async function send(
   { links, timing }: Pick<Parts, 'links' | 'timing'>, peer: ServerAddress, request: ApplyRequest, data: Buffer | undefined,
 ): Promise<void> {
   const lane = data !== undefined && data.length > limits.inlineBytesMax ? 'bulk' : 'control'
-  const link = await links.link(peer.address, lane)
+  const link = links.ready(peer.address, lane) ?? await links.link(peer.address, lane)
   await link.call(chunkserverPeerApi.methods.apply, request, {
     deadlineMs: timing.applyMs, ...(data === undefined ? {} : { payload: [data] }),
   })

@@ -19,7 +19,7 @@ export const INLINE_BYTES_MAX = 64 * 1024
  */
 const scratch = Buffer.alloc(INLINE_BYTES_MAX + BLOCK)
 
-/** A replica's files and what part of them counts. */
+/** A replica's open file and what part of it counts. */
 export interface Extended extends OpenReplica {
   readonly chunk: ChunkId
   readonly lengthBytes: number

@@ -77,12 +77,12 @@ export class Changer {
     const toBlock = (): number => blocksIn(Math.min(record.pending.to, record.lengthBytes))
     try {
       await this.#write(files, change, source)
-      files.table.writeNow(files.meta, fromBlock, toBlock())
+      files.table.writeNow(files.file, fromBlock, toBlock())
     } catch (error) {
       if (isError(error, 'corrupt')) {
         // Extents in front of the rotten block were written, and stay readable.
         record.markCorrupt(files, error)
-        files.table.writeNow(files.meta, fromBlock, toBlock())
+        files.table.writeNow(files.file, fromBlock, toBlock())
         throw error
       }
       await this.#undo(files, before)
@@ -119,7 +119,7 @@ export class Changer {
       const fromBlock = Math.floor(record.pending.from / limits.blockBytes)
       const toBlock = blocksIn(Math.min(record.pending.to, lengthBytes))
       await recompute(record.extended(files), fromBlock, toBlock)
-      files.table.writeNow(files.meta, fromBlock, toBlock)
+      files.table.writeNow(files.file, fromBlock, toBlock)
     } catch (error) {
       record.markCorrupt(files, error)
     }

@@ -39,10 +39,9 @@ export class Durable {
     this.#record.refuseIfCorrupt()
     if (this.#record.clean) return
     const changes = this.#changes
-    const anchored = this.#durable.names && this.#durable.dirty
-    if (anchored && changes === this.#syncedChanges) return
+    if (this.#durable.names && this.#durable.dirty && changes === this.#syncedChanges) return
     await this.#record.use(files => this.#record.orCorrupt(files, async () => {
-      await Promise.all([files.data.sync(), anchored ? undefined : this.anchor(files)])
+      await this.anchor(files)
       this.#syncedChanges = Math.max(this.#syncedChanges, changes)
     }))
   }
@@ -57,11 +56,11 @@ export class Durable {
     this.#record.refuseIfCorrupt()
     return this.#record.use(files => this.#record.orCorrupt(files, async () => {
       const changes = this.#changes
-      await Promise.all([files.data.sync(), this.anchor(files)])
+      await this.anchor(files)
       if (this.#changing || changes !== this.#changes || this.#record.state === 'corrupt') return false
       // Data and table are durable, so either header may survive a power cut that falls before the next sync.
       this.#setClean(files)
-      await files.meta.sync()
+      await files.file.sync()
       return true
     }))
   }
@@ -74,7 +73,7 @@ export class Durable {
     await this.#record.use(async files => {
       // The header may say so before it is true: under its temporary name nobody believes it.
       this.#setClean(files)
-      await Promise.all([files.data.sync(), files.meta.sync()])
+      await files.file.sync()
       this.#record.names = await rename()
     })
     this.#durable.names = true
@@ -97,12 +96,12 @@ export class Durable {
     this.#record.writeHeader(files)
   }
 
-  /** Makes header, table and names durable. */
+  /** Makes the file and its name durable. */
   async anchor(files: OpenReplica): Promise<void> {
     const dirty = !this.#record.clean
     const timesCleaned = this.#timesCleaned
     await Promise.all([
-      files.meta.sync(),
+      files.file.sync(),
       this.#durable.names ? undefined : this.#record.shared.folders.sync(this.#record.names.folder),
     ])
     this.#durable.names = true

@@ -7,7 +7,7 @@ export const HEADER_BYTES = 128
 
 /** 'dfsr', then the number of this layout. */
 const MAGIC = 0x64667372
-const FORMAT = 1
+const FORMAT = 2
 
 const at = {
   magic: 0, format: 4, state: 5, clean: 6, bootLength: 7, chunk: 8, version: 16, inode: 24, index: 32, chunkSize: 40,
@@ -16,12 +16,12 @@ const at = {
 const BOOT_BYTES_MAX = at.checksum - at.boot
 const states = ['good', 'doubtful', 'corrupt'] as const
 
-/** What a replica's metadata file says beside the checksums. It fits a sector: old or new after a power cut. */
+/** What a replica's file says in front of checksums and bytes. It fits a sector: old or new after a power cut. */
 export interface Header {
   chunk: ChunkId
   version: ChunkVersion
   origin: ChunkOrigin
-  /** Of a clean replica; that of a dirty one is the size of its data file. */
+  /** Of a clean replica; that of a dirty one is what its file has behind the table. */
   lengthBytes: number
   state: ReplicaReport['state']
   /** Data and table are on stable storage and agree. */

@@ -2,27 +2,25 @@ import type { ChunkId } from '../../protocol/identifiers.ts'
 
 export const ROOT = 'chunks'
 
-/** Where a replica's two files are. */
+/** Where a replica is. */
 export interface ReplicaNames {
   folder: string
-  data: string
-  meta: string
+  file: string
 }
 
 export function namesOf(chunk: ChunkId): ReplicaNames {
   const folder = `${ROOT}/${(chunk % 256).toString(16).padStart(2, '0')}`
-  return { folder, data: `${folder}/${String(chunk)}.data`, meta: `${folder}/${String(chunk)}.meta` }
+  return { folder, file: `${folder}/${String(chunk)}.replica` }
 }
 
 /** Of a replica that is being copied and counts for nothing yet. */
 export function temporaryNamesOf(chunk: ChunkId): ReplicaNames {
-  const { folder, data, meta } = namesOf(chunk)
-  return { folder, data: `${data}.copy`, meta: `${meta}.copy` }
+  const { folder, file } = namesOf(chunk)
+  return { folder, file: `${file}.copy` }
 }
 
 /** @returns nothing for names that are not a replica's */
-export function chunkOf(name: string): { chunk: ChunkId, part: 'data' | 'meta' } | undefined {
-  const match = /^(\d{1,16})\.(data|meta)$/.exec(name)
-  if (match === null) return undefined
-  return { chunk: Number(match[1]) as ChunkId, part: match[2] === 'data' ? 'data' : 'meta' }
+export function chunkOf(name: string): ChunkId | undefined {
+  const match = /^(\d{1,16})\.replica$/.exec(name)
+  return match === null ? undefined : Number(match[1]) as ChunkId
 }

@@ -1,12 +1,21 @@
+import type { ChunkOrigin } from '../../protocol/chunks.ts'
 import type { DiskFile } from '../../seams/disk.ts'
 import type { Log } from '../../seams/log.ts'
-import type { Table } from './table.ts'
+import { Section } from './section.ts'
+import { blocksIn, dataStart, Table } from './table.ts'
 
-/** The files of a replica, and its table, while they are in use or were lately. */
+/** The file of a replica, and its table, while they are in use or were lately. */
 export interface OpenReplica {
+  /** As a whole, beginning with the header. */
+  readonly file: DiskFile
+  /** The replica's bytes, which are the rest of the file behind the table. */
   readonly data: DiskFile
-  readonly meta: DiskFile
   readonly table: Table
+}
+
+/** @param origin as the header says: how long the table may get */
+export function opened(file: DiskFile, origin: ChunkOrigin, lengthBytes: number): OpenReplica {
+  return { file, data: new Section(file, dataStart(origin)), table: Table.readNow(file, blocksIn(lengthBytes)) }
 }
 
 interface Entry<Key> {
@@ -90,13 +99,11 @@ export class OpenFiles<Key extends object> {
   }
 
   #close({ open }: Entry<Key>): void {
-    for (const file of [open.data, open.meta]) {
-      try {
-        file.close()
-      } catch (error) {
-        // Nothing is lost by it: what counts was synced, and a sync would have told.
-        this.#log.warn({ error }, 'a file of a replica could not be closed')
-      }
+    try {
+      open.file.close()
+    } catch (error) {
+      // Nothing is lost by it: what counts was synced, and a sync would have told.
+      this.#log.warn({ error }, 'the file of a replica could not be closed')
     }
   }
 }

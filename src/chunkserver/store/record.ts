@@ -9,9 +9,8 @@ import { storeError, withStoreErrors } from './fault.ts'
 import type { FolderSyncs } from './folder-syncs.ts'
 import { decodeHeader, encodeHeader, HEADER_BYTES, type Header } from './header.ts'
 import type { ReplicaNames } from './names.ts'
-import type { OpenFiles, OpenReplica } from './open-files.ts'
+import { opened, type OpenFiles, type OpenReplica } from './open-files.ts'
 import type { Replica } from './replica.ts'
-import { blocksIn, tableEnd, Table } from './table.ts'
 
 /** What all replicas of a store share. */
 export interface Shared {
@@ -27,7 +26,7 @@ export interface Shared {
   dirtied(replica: Replica): void
 }
 
-/** What a replica is: the facts of its header, in memory and on the disk, its two files, and whether they can be trusted. */
+/** What a replica is: the facts of its header, in memory and on the disk, its file, and whether it can be trusted. */
 export class ReplicaRecord {
   readonly owner: Replica
   readonly shared: Shared
@@ -40,7 +39,7 @@ export class ReplicaRecord {
   clean: boolean
   /** What a change under way may leave with other checksums than the table has, in bytes of the chunk. */
   pending = { from: 0, to: 0 }
-  /** Removed: its files are no longer its own. */
+  /** Removed: its file is no longer its own. */
   gone = false
 
   constructor(owner: Replica, shared: Shared, names: ReplicaNames, header: Header) {
@@ -72,22 +71,22 @@ export class ReplicaRecord {
   }
 
   readonly #open = (): OpenReplica => {
-    const data = this.#openFile(this.names.data)
+    const file = this.#openFile()
     try {
-      const meta = this.#openFile(this.names.meta)
-      const blocks = blocksIn(this.lengthBytes)
-      if (data.sizeBytes() !== this.lengthBytes) {
-        this.#noteCorrupt(`${this.names.data} has ${data.sizeBytes()} bytes instead of ${this.lengthBytes}`)
+      const files = opened(file, this.origin, this.lengthBytes)
+      const found = files.data.sizeBytes()
+      if (found !== this.lengthBytes) {
+        this.#noteCorrupt(`${this.names.file} has ${found} bytes of the chunk instead of ${this.lengthBytes}`)
       }
-      if (meta.sizeBytes() < tableEnd(blocks)) this.#noteCorrupt(`${this.names.meta} has only ${meta.sizeBytes()} bytes`)
-      return { data, meta, table: Table.readNow(meta, blocks) }
+      return files
     } catch (error) {
-      data.close()
+      file.close()
       throw error
     }
   }
 
-  #openFile(name: string): DiskFile {
+  #openFile(): DiskFile {
+    const name = this.names.file
     try {
       return this.shared.disk.open(name, 'existing')
     } catch (error) {
@@ -100,20 +99,20 @@ export class ReplicaRecord {
   /** Whether the header on the disk says what we know. That of a dirty replica need not have its present length. */
   checkHeader(files: OpenReplica): void {
     const bytes = Buffer.alloc(HEADER_BYTES)
-    const found = decodeHeader(bytes.subarray(0, files.meta.readNow(bytes, 0)))
+    const found = decodeHeader(bytes.subarray(0, files.file.readNow(bytes, 0)))
     const isOurs = found.found === 'header' && found.header.chunk === this.chunk
       && found.header.version === this.version && found.header.state === this.state && found.header.clean === this.clean
       && (!this.clean || found.header.lengthBytes === this.lengthBytes)
-    if (!isOurs) this.markCorrupt(files, new DfsError('corrupt', `the header in ${this.names.meta} is damaged`))
+    if (!isOurs) this.markCorrupt(files, new DfsError('corrupt', `the header in ${this.names.file} is damaged`))
   }
 
   /** What reading and writing blocks needs of it. */
-  extended({ data, meta, table }: OpenReplica): Extended {
-    return { data, meta, table, chunk: this.chunk, lengthBytes: this.lengthBytes }
+  extended(files: OpenReplica): Extended {
+    return { ...files, chunk: this.chunk, lengthBytes: this.lengthBytes }
   }
 
-  writeHeader({ meta }: OpenReplica): void {
-    meta.writeNow(encodeHeader({
+  writeHeader({ file }: OpenReplica): void {
+    file.writeNow(encodeHeader({
       chunk: this.chunk, version: this.version, origin: this.origin, lengthBytes: this.lengthBytes,
       state: this.state, clean: this.clean, pending: this.pending, bootId: this.shared.bootId,
     }), 0)

@@ -1,12 +1,13 @@
 import { limits } from '../../protocol/limits.ts'
-import type { Disk, DiskFile } from '../../seams/disk.ts'
+import type { Disk } from '../../seams/disk.ts'
 import { recompute } from './blocks.ts'
 import { encodeHeader, type Header } from './header.ts'
 import type { ReplicaNames } from './names.ts'
-import { blocksIn, Table } from './table.ts'
+import { Section } from './section.ts'
+import { blocksIn, dataStart, Table } from './table.ts'
 
 /**
- * Makes data and table of a replica agree that was left dirty, and returns its new header, which stays dirty.
+ * Makes bytes and table of a replica agree that was left dirty, and returns its new header, which stays dirty.
  *
  * After a crash of the process the operating system still has every write, so that only the mutation under way can have
  * left blocks without their checksums: those are taken as they are, and whatever else does not match is rot. After a
@@ -17,26 +18,23 @@ import { blocksIn, Table } from './table.ts'
 export async function recover(disk: Disk, names: ReplicaNames, header: Header): Promise<Header> {
   const bootId = disk.bootId()
   const powerCut = header.bootId !== bootId
-  const files: DiskFile[] = []
+  const file = disk.open(names.file, 'existing')
   try {
-    const data = disk.open(names.data, 'existing')
-    files.push(data)
-    const meta = disk.open(names.meta, 'existing')
-    files.push(meta)
+    const data = new Section(file, dataStart(header.origin))
     const lengthBytes = data.sizeBytes()
     const fromBlock = powerCut ? 0 : Math.floor(header.pending.from / limits.blockBytes)
     const toBlock = blocksIn(powerCut ? lengthBytes : Math.min(header.pending.to, lengthBytes))
-    const table = Table.readNow(meta, blocksIn(lengthBytes))
+    const table = Table.readNow(file, blocksIn(lengthBytes))
     if (header.state !== 'corrupt') {
       await recompute({ data, table, lengthBytes }, fromBlock, toBlock)
-      table.writeNow(meta, fromBlock, toBlock)
+      table.writeNow(file, fromBlock, toBlock)
     }
     const state = powerCut && header.state === 'good' ? 'doubtful' : header.state
     const recovered: Header = { ...header, lengthBytes, state, bootId, pending: { from: 0, to: 0 } }
     // Last: a crash before this does all of it again.
-    meta.writeNow(encodeHeader(recovered), 0)
+    file.writeNow(encodeHeader(recovered), 0)
     return recovered
   } finally {
-    for (const file of files) file.close()
+    file.close()
   }
 }

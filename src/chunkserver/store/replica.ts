@@ -122,14 +122,14 @@ export class Replica {
   }
 
   /**
-   * Checks everything as it lies on the disk now: that both files are there and whole, header, table and bytes.
+   * Checks everything as it lies on the disk now: that the file is there and whole, header, table and bytes.
    * @param pace awaited before each piece is read, with its size
    * @throws as {@link read}
    */
   async verify(pace: (bytes: number) => Promise<void> | void = () => {}): Promise<void> {
     await this.#changer.between(() => {
       this.#record.refuseIfGone()
-      // By name: files that were removed or replaced may still be open here, with a table that the disk has no more.
+      // By name: a file that was removed or replaced may still be open here, with a table that the disk has no more.
       this.#record.shared.open.forget(this)
       return this.#record.use(files => { this.#record.checkHeader(files) })
     })
@@ -202,7 +202,7 @@ export class Replica {
     return this.#durable.finishCopy(rename)
   }
 
-  /** Ends all use of its files. @internal */
+  /** Ends all use of its file. @internal */
   retire(): void {
     this.#record.gone = true
     this.#record.shared.open.forget(this)

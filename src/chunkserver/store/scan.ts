@@ -8,7 +8,7 @@ import { decodeHeader, HEADER_BYTES, type FoundHeader, type Header } from './hea
 import { inParallel } from './in-parallel.ts'
 import { chunkOf, namesOf, ROOT } from './names.ts'
 import { recover } from './recover.ts'
-import { blocksIn, tableEnd } from './table.ts'
+import { dataStart } from './table.ts'
 
 /** Folder syncs, and replicas made right, at the same time. */
 const AT_ONCE = 8
@@ -42,55 +42,45 @@ export async function scan(
 }
 
 function headersIn(disk: Disk, log: Log, folder: string): Header[] {
-  const parts = new Map<ChunkId, Set<'data' | 'meta'>>()
+  const headers: Header[] = []
   for (const name of disk.list(folder)) {
-    const known = chunkOf(name)
-    if (known === undefined) {
+    const chunk = chunkOf(name)
+    if (chunk === undefined) {
       if (name.endsWith('.copy')) disk.remove(`${folder}/${name}`)
       continue
     }
-    const set = parts.get(known.chunk) ?? new Set()
-    parts.set(known.chunk, set.add(known.part))
-  }
-  const headers: Header[] = []
-  for (const [chunk, present] of parts) {
-    const header = judge(disk, log, chunk, present)
+    const header = judge(disk, log, chunk)
     if (header === undefined) removeLeftover(disk, log, chunk)
     else headers.push(header)
   }
   return headers
 }
 
-/** @returns nothing for a replica of which nothing was ever promised, or that was being removed */
-function judge(disk: Disk, log: Log, chunk: ChunkId, present: ReadonlySet<'data' | 'meta'>): Header | undefined {
-  if (!present.has('meta')) return undefined
-  const names = namesOf(chunk)
-  const read = readHeader(disk, names.meta)
+/** @returns nothing for a replica of which nothing was ever promised */
+function judge(disk: Disk, log: Log, chunk: ChunkId): Header | undefined {
+  const { file } = namesOf(chunk)
+  const read = readHeader(disk, file)
   switch (read.found) {
     case 'nothing': return undefined
-    case 'foreign': throw new DfsError('invalid', `${names.meta}: ${read.why}`)
+    case 'foreign': throw new DfsError('invalid', `${file}: ${read.why}`)
     case 'damage':
-      log.error({ chunk }, `${names.meta} is damaged: ${read.why}`)
+      log.error({ chunk }, `${file} is damaged: ${read.why}`)
       return damaged(chunk)
     case 'header':
       if (read.header.chunk !== chunk) {
-        log.error({ chunk }, `${names.meta} belongs to chunk ${read.header.chunk}`)
+        log.error({ chunk }, `${file} belongs to chunk ${read.header.chunk}`)
         return damaged(chunk)
       }
-      if (present.has('data')) return read.header.clean ? sized(disk, log, read.header) : read.header
-      // The data file's name was made first and lost: so the folder was never synced, and nothing was promised.
-      if (!read.header.clean && read.header.bootId !== disk.bootId()) return undefined
-      log.error({ chunk }, `${names.data} is missing`)
-      return { ...read.header, state: 'corrupt', clean: true }
+      return read.header.clean ? sized(disk, log, read.header) : read.header
   }
 }
 
-/** A clean replica, corrupt where its files have not the sizes that they must have. */
+/** A clean replica, corrupt where its file has not the size that it must have. */
 function sized(disk: Disk, log: Log, header: Header): Header {
-  const { data, meta } = namesOf(header.chunk)
-  const fits = disk.sizeOf(data) === header.lengthBytes && (disk.sizeOf(meta) ?? 0) >= tableEnd(blocksIn(header.lengthBytes))
-  if (fits || header.state === 'corrupt') return header
-  log.error({ chunk: header.chunk }, `${data} or ${meta} has been cut short or added to`)
+  const { file } = namesOf(header.chunk)
+  const foundBytes = Math.max(0, (disk.sizeOf(file) ?? 0) - dataStart(header.origin))
+  if (foundBytes === header.lengthBytes || header.state === 'corrupt') return header
+  log.error({ chunk: header.chunk }, `${file} has been cut short or added to`)
   return { ...header, state: 'corrupt' }
 }
 
@@ -113,8 +103,6 @@ function readHeader(disk: Disk, name: string): FoundHeader {
 }
 
 function removeLeftover(disk: Disk, log: Log, chunk: ChunkId): void {
-  const { meta, data } = namesOf(chunk)
-  log.info({ chunk }, 'removed what was left of a replica that was never finished, or was being removed')
-  disk.remove(meta)
-  disk.remove(data)
+  log.info({ chunk }, 'removed what was left of a replica that was never finished')
+  disk.remove(namesOf(chunk).file)
 }

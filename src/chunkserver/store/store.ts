@@ -10,17 +10,16 @@ import { FolderSyncs } from './folder-syncs.ts'
 import { encodeHeader, type Header } from './header.ts'
 import { inParallel } from './in-parallel.ts'
 import { namesOf, temporaryNamesOf, type ReplicaNames } from './names.ts'
-import { OpenFiles, type OpenReplica } from './open-files.ts'
+import { opened, OpenFiles, type OpenReplica } from './open-files.ts'
 import type { Shared } from './record.ts'
 import { Replica } from './replica.ts'
 import { scan } from './scan.ts'
-import { Table } from './table.ts'
 
 export interface StoreOptions {
   disk: Disk
   log: Log
   clock: Clock
-  /** Replicas whose files stay open; each has two. */
+  /** Replicas whose files stay open. */
   openReplicasMax?: number
   /** A replica that was not changed for this long is made clean. */
   idleMs?: number
@@ -132,14 +131,15 @@ export class ReplicaStore {
   remove(chunk: ChunkId): void {
     const replica = this.#replicas.get(chunk)
     if (replica === undefined) return
-    const { meta, data } = namesOf(chunk)
-    // Data without metadata is a leftover that the next start removes; the other way round it would look like damage.
-    withStoreErrors(() => { this.#disk.remove(meta) })
-    this.#replicas.delete(chunk)
+    withStoreErrors(() => { this.#disk.remove(namesOf(chunk).file) })
+    this.#letGo(replica)
+    this.#tell({ gone: chunk })
+  }
+
+  #letGo(replica: Replica): void {
+    this.#replicas.delete(replica.chunk)
     this.#dirty.delete(replica)
     replica.retire()
-    this.#tell({ gone: chunk })
-    withStoreErrors(() => { this.#disk.remove(data) })
   }
 
   /**
@@ -183,27 +183,19 @@ export class ReplicaStore {
     }
     // No header of it was ever clean, so no power cut can bring one back.
     const replica = new Replica(this.#shared, names, header, { names: false, dirty: true })
-    withStoreErrors(() => { this.#shared.open.useNow(replica, () => this.#makeFiles(names, header), () => {}) })
+    withStoreErrors(() => { this.#shared.open.useNow(replica, () => this.#makeFile(names, header), () => {}) })
     return replica
   }
 
-  #makeFiles(names: ReplicaNames, header: Header): OpenReplica {
-    // The data file first: a crash between the two leaves a leftover, and not a replica without data.
-    const data = this.#disk.open(names.data, 'create')
+  #makeFile({ file: name }: ReplicaNames, header: Header): OpenReplica {
+    const file = this.#disk.open(name, 'create')
     try {
-      if (data.sizeBytes() > 0) data.truncateNow(0)
-      const meta = this.#disk.open(names.meta, 'create')
-      try {
-        meta.writeNow(encodeHeader(header), 0)
-      } catch (error) {
-        meta.close()
-        throw error
-      }
-      return { data, meta, table: new Table() }
+      if (file.sizeBytes() > 0) file.truncateNow(0)
+      file.writeNow(encodeHeader(header), 0)
+      return opened(file, header.origin, 0)
     } catch (error) {
-      data.close()
-      this.#disk.remove(names.meta)
-      this.#disk.remove(names.data)
+      file.close()
+      this.#disk.remove(name)
       throw error
     }
   }
@@ -227,14 +219,9 @@ export class ReplicaStore {
     try {
       await replica.finishCopy(async () => {
         this.#refuseOlder(chunk, version)
-        if (this.#replicas.has(chunk)) {
-          // New bytes must never meet old metadata, whatever part of this a power cut undoes.
-          this.remove(chunk)
-          await this.#shared.folders.sync(names.folder)
-        }
-        this.#disk.rename(temporary.data, names.data)
-        // Last: only with it is there a replica.
-        this.#disk.rename(temporary.meta, names.meta)
+        this.#disk.rename(temporary.file, names.file)
+        const before = this.#replicas.get(chunk)
+        if (before !== undefined) this.#letGo(before)
         await this.#shared.folders.sync(names.folder)
         return names
       })
@@ -248,13 +235,9 @@ export class ReplicaStore {
   }
 
   #discard(replica: Replica): void {
-    const { data, meta } = temporaryNamesOf(replica.chunk)
     this.#copies.delete(replica.chunk)
     replica.retire()
-    withStoreErrors(() => {
-      this.#disk.remove(meta)
-      this.#disk.remove(data)
-    })
+    withStoreErrors(() => { this.#disk.remove(temporaryNamesOf(replica.chunk).file) })
   }
 
   #refuseOlder(chunk: ChunkId, version: ChunkVersion): void {

@@ -1,6 +1,8 @@
 import { checksumOf, type Checksum } from '../../protocol/checksum.ts'
+import type { ChunkOrigin } from '../../protocol/chunks.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { DiskFile } from '../../seams/disk.ts'
+import { PAGE_BYTES } from '../../seams/payloads.ts'
 import { HEADER_BYTES } from './header.ts'
 
 const BLOCK = limits.blockBytes
@@ -13,9 +15,10 @@ export function blocksIn(lengthBytes: number): number {
   return Math.ceil(lengthBytes / BLOCK)
 }
 
-/** Where a metadata file ends, at least, that has the entries of so many blocks. */
-export function tableEnd(blocks: number): number {
-  return HEADER_BYTES + blocks * ENTRY_BYTES
+/** Where the bytes begin in the file of a replica: behind a table with room for the largest, at the start of a page. */
+export function dataStart({ chunkSizeBytes }: ChunkOrigin): number {
+  const tableEnd = HEADER_BYTES + blocksIn(chunkSizeBytes) * ENTRY_BYTES
+  return Math.ceil(tableEnd / PAGE_BYTES) * PAGE_BYTES
 }
 
 /** How many bytes of a block a replica of this length has. */
@@ -29,14 +32,14 @@ export function withZeros(before: Checksum, count: number): Checksum {
   return count === 0 ? before : checksumOf(ZEROS.subarray(0, count), before)
 }
 
-/** The checksums of a replica's blocks, in memory, as they stand behind the header in its metadata file. */
+/** The checksums of a replica's blocks, in memory, as they stand behind the header in its file. */
 export class Table {
   #bytes: Buffer
 
   /** Reads the entries of the first `blocks`; what the file lacks reads as 0, which no block will match. */
-  static readNow(meta: DiskFile, blocks: number): Table {
+  static readNow(file: DiskFile, blocks: number): Table {
     const bytes = Buffer.alloc(Math.max(blocks, 1) * ENTRY_BYTES)
-    if (blocks > 0) meta.readNow(bytes, HEADER_BYTES)
+    if (blocks > 0) file.readNow(bytes, HEADER_BYTES)
     return new Table(bytes)
   }
 
@@ -69,11 +72,11 @@ export class Table {
   }
 
   /** Writes the entries from one block up to, not including, another. */
-  writeNow(meta: DiskFile, fromBlock: number, toBlock: number): void {
+  writeNow(file: DiskFile, fromBlock: number, toBlock: number): void {
     if (toBlock <= fromBlock) return
     // An entry may be missing where the replica was cut short: it has no block any more.
     const to = Math.min(toBlock * ENTRY_BYTES, this.#bytes.length)
-    meta.writeNow(this.#bytes.subarray(fromBlock * ENTRY_BYTES, to), HEADER_BYTES + fromBlock * ENTRY_BYTES)
+    file.writeNow(this.#bytes.subarray(fromBlock * ENTRY_BYTES, to), HEADER_BYTES + fromBlock * ENTRY_BYTES)
   }
 
   digest(blocks: number): Checksum {

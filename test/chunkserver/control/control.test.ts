@@ -1,6 +1,8 @@
 import t from 'tap'
 import type { CommitOutcome } from '../../../src/protocol/chunkserver-api.ts'
-import { CHUNK_BYTES, chunk, Servers, version } from '../servers.ts'
+import { namesOf } from '../../../src/chunkserver/store/names.ts'
+import { dataStart } from '../../../src/chunkserver/store/table.ts'
+import { CHUNK_BYTES, chunk, origin, Servers, version } from '../servers.ts'
 import { chunkserverApi } from '../../../src/protocol/chunkserver-api.ts'
 
 const all = [1, 2, 3]
@@ -319,8 +321,7 @@ t.test('a drop ends the lease of a chunk that has no replica yet: one that is no
 
 t.test('rot is found by whoever reads, and reported', async t => {
   const { servers } = await written(1)
-  const name = [...servers.member(2).disk.contents().keys()].find(each => each.endsWith(`/${chunk}.data`)) ?? ''
-  t.ok(servers.member(2).disk.flipBit(name, 8 * 1_000 + 3))
+  t.ok(servers.member(2).disk.flipBit(namesOf(chunk).file, 8 * (dataStart(origin) + 1_000) + 3))
   await t.rejects(servers.finish(servers.read(2)), { code: 'corrupt' })
   const reported = servers.master.reported.get(servers.member(2).shown.server)
   await servers.until(() => reported?.get(chunk)?.state === 'corrupt', 'the rot is reported')

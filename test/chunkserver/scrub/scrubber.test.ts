@@ -1,5 +1,7 @@
 import t, { type Test } from 'tap'
 import { Scrubber, type ScrubConfig } from '../../../src/chunkserver/scrub/scrubber.ts'
+import { namesOf } from '../../../src/chunkserver/store/names.ts'
+import { dataStart } from '../../../src/chunkserver/store/table.ts'
 import { ReplicaStore } from '../../../src/chunkserver/store/store.ts'
 import type { ChunkId, ChunkVersion } from '../../../src/protocol/identifiers.ts'
 import { silentLog } from '../../../src/seams/log.ts'
@@ -65,7 +67,7 @@ class Fixture {
 
 t.test('a pass takes the whole period, finds what has rotted, and another follows', async t => {
   const fixture = await Fixture.make(t, 6)
-  t.ok(fixture.disk.flipBit('chunks/05/5.data', 77))
+  t.ok(fixture.disk.flipBit(namesOf(5 as ChunkId).file, 8 * dataStart(origin) + 77))
   const scrubber = fixture.scrub()
   await fixture.pass(HOUR_MS / 2 - 1_000)
   t.match(scrubber.status, { state: 'running', checked: 2, errors: 0 })

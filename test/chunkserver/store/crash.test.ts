@@ -3,6 +3,8 @@ import t from 'tap'
 import type { PlacedMutation } from '../../../src/protocol/chunks.ts'
 import type { ChunkId, ChunkVersion } from '../../../src/protocol/identifiers.ts'
 import { limits } from '../../../src/protocol/limits.ts'
+import { namesOf } from '../../../src/chunkserver/store/names.ts'
+import { dataStart } from '../../../src/chunkserver/store/table.ts'
 import type { Replica } from '../../../src/chunkserver/store/replica.ts'
 import { ReplicaStore } from '../../../src/chunkserver/store/store.ts'
 import type { Clock } from '../../../src/seams/clock.ts'
@@ -287,11 +289,11 @@ t.test('a bit turned in a clean replica is always found', async t => {
     const filled = [...ordeal.store.reports()].filter(report => report.lengthBytes > 0)
     if (filled.length === 0) continue
     const { chunk, lengthBytes } = ordeal.random.pick(filled)
-    const base = `chunks/${(chunk % 256).toString(16).padStart(2, '0')}/${String(chunk)}`
-    const metaBytes = 128 + 4 * Math.ceil(lengthBytes / BLOCK)
-    const inData = ordeal.random.chance(0.5)
-    t.ok(ordeal.disk.flipBit(inData ? `${base}.data` : `${base}.meta`,
-      ordeal.random.below(8 * (inData ? lengthBytes : metaBytes))), 'the bit was turned')
+    const tableEnd = 128 + 4 * Math.ceil(lengthBytes / BLOCK)
+    const bit = ordeal.random.chance(0.5)
+      ? 8 * dataStart({ inode: 7, index: chunk, chunkSizeBytes: CHUNK_BYTES }) + ordeal.random.below(8 * lengthBytes)
+      : ordeal.random.below(8 * tableEnd)
+    t.ok(ordeal.disk.flipBit(namesOf(chunk).file, bit), 'the bit was turned')
     flips++
     await ordeal.open()
     const replica = ordeal.store.get(chunk)

@@ -3,7 +3,9 @@ import os from 'node:os'
 import path from 'node:path'
 import t from 'tap'
 import { checksumInPieces } from '../../../src/chunkserver/store/combined-checksum.ts'
+import { namesOf } from '../../../src/chunkserver/store/names.ts'
 import { ReplicaStore, type StoreChange } from '../../../src/chunkserver/store/store.ts'
+import { dataStart } from '../../../src/chunkserver/store/table.ts'
 import { checksumOf } from '../../../src/protocol/checksum.ts'
 import type { ChunkId, ChunkVersion } from '../../../src/protocol/identifiers.ts'
 import { limits } from '../../../src/protocol/limits.ts'
@@ -20,6 +22,10 @@ const v1 = 1 as ChunkVersion
 const v2 = 2 as ChunkVersion
 const origin = { inode: 5, index: 2, chunkSizeBytes: 64 * BLOCK }
 const random = new SeededRandom(4)
+const fileOf = (id: number): string => namesOf(id as ChunkId).file
+const FILE = fileOf(chunk)
+/** Where the bytes begin in it. */
+const BYTES = dataStart(origin)
 
 const open = (disk: Disk, openReplicasMax = 16): Promise<ReplicaStore> =>
   ReplicaStore.open({ disk, log: silentLog, clock: systemClock, idleMs: 0, openReplicasMax })
@@ -150,7 +156,7 @@ t.test('a part of a rotten block is never overwritten into a valid one', async t
   store.onChange(change => changes.push(change))
   const replica = store.create(chunk, v1, origin)
   await replica.apply(write(0, 2 * BLOCK), [Buffer.alloc(2 * BLOCK, 1)])
-  t.ok(disk.flipBit('chunks/4d/77.data', 8 * BLOCK + 5))
+  t.ok(disk.flipBit(FILE, 8 * (BYTES + BLOCK) + 5))
   await t.rejects(replica.apply(write(BLOCK + 100, 10), [Buffer.alloc(10)]), { code: 'corrupt' })
   t.equal(replica.state, 'corrupt')
   t.match(changes.at(-1), { chunk, state: 'corrupt' })
@@ -241,11 +247,11 @@ t.test('what is damaged beyond recognition is reported, and never taken for some
     await store.create(id as ChunkId, v2, origin).apply(write(0, 10), [Buffer.alloc(10, 7)])
   }
   await store.close()
-  disk.remove('chunks/01/1.data')
-  disk.flipBit('chunks/02/2.meta', 8 * 20)
-  disk.open('chunks/03/3.data', 'existing').truncateNow(5)
+  disk.flipBit(fileOf(1), 8 * (BYTES + 3))
+  disk.flipBit(fileOf(2), 8 * 20)
+  disk.open(fileOf(3), 'existing').truncateNow(BYTES + 5)
   const again = await open(disk)
-  await t.rejects(async () => again.get(3 as ChunkId)?.read(0, 10), { code: 'corrupt' })
+  for (const id of [1, 3]) await t.rejects(async () => again.get(id as ChunkId)?.read(0, 10), { code: 'corrupt' })
   t.strictSame([...again.reports()].map(({ chunk: id, version, state }) => ({ id, version, state })), [
     { id: 1, version: v2, state: 'corrupt' },
     { id: 2, version: 0, state: 'corrupt' },
@@ -260,12 +266,12 @@ t.test('a folder of another version of dfs is refused as a whole', async t => {
   const store = await open(disk)
   store.create(chunk, v1, origin)
   await store.close()
-  const meta = disk.open('chunks/4d/77.meta', 'existing')
+  const file = disk.open(FILE, 'existing')
   const header = Buffer.alloc(128)
-  meta.readNow(header, 0)
-  header.writeUInt8(2, 4)
+  file.readNow(header, 0)
+  header.writeUInt8(3, 4)
   header.writeUInt32LE(checksumOf(header.subarray(0, 124)), 124)
-  meta.writeNow(header, 0)
+  file.writeNow(header, 0)
   await t.rejects(open(disk), { code: 'invalid' })
 })
 
@@ -282,20 +288,19 @@ t.test('a change that the master led here ends doubt, and a read waits for a cha
   t.equal(replica.state, 'good')
 })
 
-/** What somebody may do to a clean replica's files, by what is found. */
+/** What somebody may do to a clean replica's file, by what is found. */
 const damages: Record<string, (disk: SimulatedDisk) => void> = {
-  'a bit of its bytes': disk => { t.ok(disk.flipBit('chunks/4d/77.data', 8 * BLOCK + 3)) },
-  'a bit of its table': disk => { t.ok(disk.flipBit('chunks/4d/77.meta', 8 * 129)) },
-  'a bit of its header': disk => { t.ok(disk.flipBit('chunks/4d/77.meta', 8 * 17)) },
-  'data cut short': disk => { disk.open('chunks/4d/77.data', 'existing').truncateNow(100) },
-  'data added to': disk => { disk.open('chunks/4d/77.data', 'existing').writeNow(Buffer.alloc(9), 2 * BLOCK) },
-  'a table cut short': disk => { disk.open('chunks/4d/77.meta', 'existing').truncateNow(130) },
-  'no data file': disk => { disk.remove('chunks/4d/77.data') },
-  'no metadata file': disk => { disk.remove('chunks/4d/77.meta') },
+  'a bit of its bytes': disk => { t.ok(disk.flipBit(FILE, 8 * (BYTES + BLOCK) + 3)) },
+  'a bit of its table': disk => { t.ok(disk.flipBit(FILE, 8 * 129)) },
+  'a bit of its header': disk => { t.ok(disk.flipBit(FILE, 8 * 17)) },
+  'data cut short': disk => { disk.open(FILE, 'existing').truncateNow(BYTES + 100) },
+  'data added to': disk => { disk.open(FILE, 'existing').writeNow(Buffer.alloc(9), BYTES + 2 * BLOCK) },
+  'cut short in its table': disk => { disk.open(FILE, 'existing').truncateNow(130) },
+  'no file': disk => { disk.remove(FILE) },
 }
 
 for (const [what, damage] of Object.entries(damages)) {
-  t.test(`${what}: found by verifying, though the files are open`, async t => {
+  t.test(`${what}: found by verifying, though the file is open`, async t => {
     const disk = simulated()
     const store = await open(disk)
     const replica = store.create(chunk, v1, origin)
@@ -312,7 +317,7 @@ for (const [what, damage] of Object.entries(damages)) {
   })
 }
 
-for (const what of ['data cut short', 'data added to', 'a table cut short', 'no data file']) {
+for (const what of ['data cut short', 'data added to', 'cut short in its table']) {
   t.test(`${what}: found when the server starts`, async t => {
     const disk = simulated()
     const store = await open(disk)
