@@ -121,7 +121,8 @@ function sums(counts: FsckCounts): string[] {
   const row = (name: string, count: number): string[] => [name, String(count)]
   return table([
     ['files', `${String(counts.files)} (${sizeText(counts.bytes)})`],
-    row('files in the trash', counts.trashFiles), row('directories', counts.directories), row('links and others', counts.others),
+    ['files in the trash', `${String(counts.trashFiles)} (${sizeText(counts.trashBytes)})`],
+    row('directories', counts.directories), row('links and others', counts.others),
     row('chunks', counts.chunks), row('replicas', counts.replicas), row('files with problems', counts.unhealthyFiles),
     ...problems.map(problem => row(`chunks ${problem}`, counts.problems[problem])),
     row('orphaned replicas', counts.orphans),

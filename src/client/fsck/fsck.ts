@@ -32,11 +32,12 @@ export type Finding =
 export interface FsckCounts {
   directories: number
   files: number
-  /** Removed files that can be brought back; they are not among the files. */
-  trashFiles: number
-  others: number
-  /** Of files; of removed ones too. */
+  /** Of the files. */
   bytes: number
+  /** Removed files that can be brought back: they are not among the files. */
+  trashFiles: number
+  trashBytes: number
+  others: number
   chunks: number
   replicas: number
   /** Files with a chunk that has problems. */
@@ -49,7 +50,7 @@ export interface FsckCounts {
 
 export function noCounts(): FsckCounts {
   return {
-    directories: 0, files: 0, trashFiles: 0, others: 0, bytes: 0, chunks: 0, replicas: 0, unhealthyFiles: 0,
+    directories: 0, files: 0, bytes: 0, trashFiles: 0, trashBytes: 0, others: 0, chunks: 0, replicas: 0, unhealthyFiles: 0,
     problems: Object.fromEntries(problems.map(problem => [problem, 0])) as Record<Problem, number>, orphans: 0, unread: 0,
   }
 }
@@ -151,7 +152,7 @@ class Check {
       return
     }
     counts[inTrash ? 'trashFiles' : 'files']++
-    counts.bytes += sizeBytes
+    counts[inTrash ? 'trashBytes' : 'bytes'] += sizeBytes
     if (!isHealthy) counts.unhealthyFiles++
   }
 
