@@ -18,7 +18,7 @@ export function coreTable(core: MasterCore): ChunkTable {
       return record !== undefined && file !== undefined && record.index * file.chunkSizeBytes >= file.sizeBytes
     },
     bytesInFile: ({ inode, index }) => {
-      const file = state.fileOf(inode)
+      const file = state.sizesOf(inode)
       if (file === undefined) return 0
       return Math.min(file.chunkSizeBytes, Math.max(0, file.sizeBytes - index * file.chunkSizeBytes))
     },

@@ -1,6 +1,6 @@
 import type { InodeId } from '../../protocol/identifiers.ts'
 import { idKey, Table } from './keys.ts'
-import { decodeInode, encodeInode, type Inode } from './records.ts'
+import { decodeInode, decodeSizes, encodeInode, type Inode, type Sizes } from './records.ts'
 import type { Store } from './store.ts'
 
 /** Decoded inodes kept at hand: so many used lately, and as many used before them. */
@@ -29,6 +29,14 @@ export class InodeTable {
     const decoded = decodeInode(bytes)
     this.#keep(inode, decoded)
     return decoded
+  }
+
+  /** For whoever looks at one inode after the other: none of them is kept at hand, and little is decoded. */
+  sizesOf(inode: InodeId): Sizes | undefined {
+    const known = this.#recent.get(inode) ?? this.#older.get(inode)
+    if (known !== undefined) return known
+    const bytes = this.#store.peek(idKey(Table.inode, inode))
+    return bytes === undefined ? undefined : decodeSizes(bytes)
   }
 
   put(inode: InodeId, record: Inode): void {

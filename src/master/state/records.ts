@@ -23,6 +23,8 @@ export interface Inode {
   readonly hasXattrs: boolean
 }
 
+export type Sizes = Pick<Inode, 'sizeBytes' | 'chunkSizeBytes'>
+
 /** A chunk and where it belongs. */
 export interface ChunkRecord {
   readonly chunk: ChunkId
@@ -43,6 +45,8 @@ export interface FileChunk {
 /** What has a place of its own in the record of an inode: format, type, permissions, three times. */
 const INODE_FIXED_BYTES = 28
 const INODE_BYTES_MAX = 112
+/** Links, uid and gid. */
+const NUMBERS_BEFORE_SIZES = 3
 /** Records are filled up to a multiple of this: one that grows with its file would not fit any more, and divide its page. */
 const INODE_STEP_BYTES = 16
 const XATTRS_BIT = 0x80
@@ -84,6 +88,14 @@ export function decodeInode(from: Buffer): Inode {
     parent: numbers.next(),
     device: numbers.next(),
   }
+}
+
+/** Only what a file's chunks are measured by. */
+export function decodeSizes(from: Buffer): Sizes {
+  if (from[0] !== FORMAT) throw new Error(`an inode record of unknown format ${String(from[0])}`)
+  const numbers = new NumberReader(from, INODE_FIXED_BYTES)
+  for (let before = 0; before < NUMBERS_BEFORE_SIZES; before++) numbers.next()
+  return { sizeBytes: numbers.next(), chunkSizeBytes: numbers.next() }
 }
 
 export function encodeChunk({ inode, index, version, lossVersion }: Omit<ChunkRecord, 'chunk'>): Buffer {

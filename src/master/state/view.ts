@@ -4,7 +4,7 @@ import type {
 import type { Stamp } from '../../protocol/master-api.ts'
 import type { LinkTarget, Name, XattrName } from '../../protocol/names.ts'
 import type { IndexRange } from './chunks.ts'
-import type { ChunkRecord, FileChunk, Inode } from './records.ts'
+import type { ChunkRecord, FileChunk, Inode, Sizes } from './records.ts'
 import type { Tables } from './tables.ts'
 import type { TailCut } from './tail-cuts.ts'
 import type { TrashTable } from './trash.ts'
@@ -26,6 +26,11 @@ export class StateView {
   fileOf(inode: InodeId): Inode | undefined {
     const found = this.inode(inode)
     return found?.type === 'file' ? found : undefined
+  }
+
+  /** Part of what {@link inode} gives, for whoever looks at one after the other. */
+  sizesOf(inode: InodeId): Sizes | undefined {
+    return this.#tables.inodes.sizesOf(inode)
   }
 
   entry(parent: InodeId, name: Name): InodeId | undefined {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { encodeNumbers, NumberReader, numbersOf, writeNumbers } from '../../../src/master/state/numbers.ts'
-import { decodeChunk, decodeInode, encodeChunk, encodeInode, type Inode } from '../../../src/master/state/records.ts'
+import { decodeChunk, decodeInode, decodeSizes, encodeChunk, encodeInode, type Inode } from '../../../src/master/state/records.ts'
 import type { ChunkId, ChunkIndex, ChunkVersion, InodeId } from '../../../src/protocol/identifiers.ts'
 
 const largest = Number.MAX_SAFE_INTEGER
@@ -31,7 +31,11 @@ t.test('an inode comes back as it was', async t => {
   }
   const directory: Inode = { ...file, type: 'directory', parent: largest, hasXattrs: true, uid: 2 ** 32 - 1 }
   const device: Inode = { ...file, type: 'block-device', device: 2 ** 44 + 7, sizeBytes: largest, contentVersion: largest }
-  for (const inode of [file, directory, device]) t.strictSame(decodeInode(encodeInode(inode)), inode)
+  for (const inode of [file, directory, device]) {
+    t.strictSame(decodeInode(encodeInode(inode)), inode)
+    const { sizeBytes, chunkSizeBytes } = inode
+    t.strictSame(decodeSizes(encodeInode(inode)), { sizeBytes, chunkSizeBytes })
+  }
   t.ok(encodeInode(file).length <= 48, `${String(encodeInode(file).length)} bytes`)
   t.throws(() => decodeInode(Buffer.from([1, 0, 0, 0])), { message: /unknown format 1/ })
 })
