@@ -82,7 +82,7 @@ export const bounds = {
   /** Chunks being helped at the same time, in the whole cluster. */
   helpedAtOnceMax: 256,
   /** Chunks tried when there is room for more copies; the others of a long queue come next time. */
-  triedPerPassMax: 256,
+  triedPerPassMax: 64,
   /** Files with something behind their end: those that are remembered, looked at in one pass, and cut at the same time. */
   tailsFoundMax: 100_000,
   tailsPerPassMax: 1_000,

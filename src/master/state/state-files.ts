@@ -80,13 +80,19 @@ export class StateFiles {
   async checkpoint(index: number): Promise<void> {
     if (index === this.#checkpointIndex) return
     const file = path.join(this.#folder, checkpointFile(index))
-    fs.rmSync(file, { force: true })
+    await this.#remove(file)
     if (this.#copying === 'background') await this.store.copyTo(file)
     else this.store.copyNow(file)
     await writeNote(this.#disk, CHECKPOINT, { format: 1, index })
     const before = this.#checkpointIndex
     this.#checkpointIndex = index
-    fs.rmSync(path.join(this.#folder, checkpointFile(before)), { force: true })
+    await this.#remove(path.join(this.#folder, checkpointFile(before)))
+  }
+
+  /** Of a large file even that takes a while. */
+  async #remove(file: string): Promise<void> {
+    if (this.#copying === 'background') await fs.promises.rm(file, { force: true })
+    else fs.rmSync(file, { force: true })
   }
 
   /** Leaves the state so that it can be used as it is, even after a power cut. */
