@@ -59,6 +59,9 @@ interface Sized {
   longest: { restarted: Pause, loaded: Pause }
 }
 
+/** Until the master is at rest after a start. */
+const JUDGED_MS_MAX = 900_000
+
 const script = (name: string): string => join(import.meta.dirname, name)
 const children = new Set<ChildProcess>()
 
@@ -104,6 +107,9 @@ async function measure(work: string, files: number): Promise<Sized> {
   await master.start()
   const paper = start('paper-servers.ts', { master: master.address, versions } satisfies PaperRequest)
   await allReported(master)
+  say('until all chunks are judged')
+  const isAtRest = await eventually(async () => (await master.status()).repair.judged, JUDGED_MS_MAX)
+  if (!isAtRest) throw new Error('the master does not come to the end of judging')
 
   const rates: Sized['rates'] = []
   for (const clients of flags.clients) {

@@ -79,7 +79,7 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     lookup: request => ({ reply: read.lookup(state, request) }),
     attributes: request => ({ reply: read.attributes(state, request) }),
     readLink: request => ({ reply: read.readLink(state, request) }),
-    readDirectory: request => ({ reply: read.readDirectory(state, request) }),
+    readDirectory: async request => ({ reply: await parts.listings.run(() => read.readDirectory(state, request)) }),
     parentOf: request => ({ reply: read.parentOf(state, request) }),
     getXattr: request => ({ reply: { value: new Uint8Array(read.getXattr(state, request).value) } }),
     listXattrs: request => ({ reply: read.listXattrs(state, request) }),

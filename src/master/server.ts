@@ -6,6 +6,7 @@ import { masterApi } from '../protocol/master-api.ts'
 import { repeat, takeTurns, type Repeated } from '../seams/background.ts'
 import type { Seams } from '../seams/index.ts'
 import type { Connection, Listener } from '../seams/network.ts'
+import { OneByOne } from '../seams/one-by-one.ts'
 import { noPauses, type Pauses } from '../seams/pauses.ts'
 import { Balancer } from './balance/balancer.ts'
 import { ANY_VERSION, Drops } from './chunks/drops.ts'
@@ -33,6 +34,8 @@ import { expireTrash } from './trash.ts'
 
 /** How often the trash is looked through for what has been there for its time, in ms. */
 const TRASH_MS = 1_000
+/** What of its time the master spends on judging a backlog of chunks. */
+const JUDGING_SHARE = 0.2
 /** How often it is looked whether the master was held up, in ms. */
 const PAUSES_MS = 1_000
 
@@ -109,7 +112,7 @@ export class Master {
     repair.onLook((record, replicas) => { leftovers.look(record, replicas) })
     this.#parts = {
       core, chunks, known: this.#known, repair, leftovers, balancer, reports, cluster, version, startedMs: clock.nowMs(),
-      pauses: new PauseWatch({ pauses, log }),
+      pauses: new PauseWatch({ pauses, log }), listings: new OneByOne(clock),
     }
     core.onFreed(freed => { this.#freed(freed) })
     core.makeChunksWhile(() => mayPlace(chunks))
@@ -146,7 +149,7 @@ export class Master {
         leftovers.step()
         // Not awaited: one slow chunkserver must not hold up the repair of what others have.
         void chunks.drops.step()
-        return takeTurns(clock, () => repair.judgeMore())
+        return takeTurns(clock, () => repair.judgeMore(), { share: JUDGING_SHARE })
       }),
       repeat({ clock, log, everyMs: chunks.config.repairMs, name: 'balance' }, () => { balancer.step() }),
       repeat({ clock, log, everyMs: Math.max(50, chunks.config.sessionMs / 8), name: 'sessions' }, () => core.sessions.expire()),

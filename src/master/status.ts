@@ -11,6 +11,7 @@ import { isNotPromised } from './chunks/table.ts'
 import type { Repair } from './chunks/repair.ts'
 import type { Reports } from './chunks/reports.ts'
 import type { MasterCore } from './core.ts'
+import type { OneByOne } from '../seams/one-by-one.ts'
 import type { PauseWatch } from './pause-watch.ts'
 import type { KnownServers } from './servers/known.ts'
 import { shownServer } from './servers/shown.ts'
@@ -27,6 +28,8 @@ export interface StatusParts {
   readonly version: string
   readonly startedMs: number
   readonly pauses: PauseWatch
+  /** Listing a directory of thousands takes some ms. */
+  readonly listings: OneByOne
 }
 
 /** The state of the cluster, for people and for monitoring. */
@@ -109,13 +112,14 @@ export function orphans(
 }
 
 /** What an operator should know, in sentences. */
-function remarks({ chunks, reports }: StatusParts, missing: number): string[] {
+function remarks({ chunks, reports, repair }: StatusParts, missing: number): string[] {
   const { servers, config, settling } = chunks
   const said: string[] = []
   const usable = [...servers.all()].filter(server => servers.isReachable(server))
   const hosts = new Set(usable.map(({ host }) => host)).size
   const racks = new Set(usable.map(({ rack }) => rack)).size
   if (!settling.over) said.push('The master has just started and waits for its chunkservers.')
+  if (settling.over && !repair.swept) said.push('Not all chunks have been judged since the start: the counts may still grow.')
   if (usable.length < config.replicas) {
     said.push(`Chunks should have ${config.replicas} replicas, but only ${usable.length} chunkservers are live.`)
   } else if (hosts < config.replicas) {

@@ -122,6 +122,8 @@ const repairStatus = z.object({
   /** Chunks, by need: one good replica left or only doubtful ones; too few; too many; on a draining server; too close. */
   queued: z.object({ endangered: whole, underReplicated: whole, surplus: whole, leaving: whole, misplaced: whole }),
   running: whole,
+  /** Whether all chunks have been judged since the master started: until then what is queued may be less than there is. */
+  judged: z.boolean(),
   /** Since the master started. */
   copies: whole,
   copiedBytes: whole,

@@ -43,15 +43,15 @@ export function repeat(
 const OTHERS_MS = 1
 
 /**
- * Does long work in slices, and leaves to others as much time as each has taken: who waits for this process waits for one
- * slice at the most.
+ * Does long work in slices, and leaves time to others in between: who waits for this process waits for one slice at the most.
  * @param slice does a few ms of the work @returns whether there is more
+ * @param share what of the time the work may take
  */
-export async function takeTurns(clock: Clock, slice: () => boolean): Promise<void> {
+export async function takeTurns(clock: Clock, slice: () => boolean, { share = 0.5 }: { share?: number } = {}): Promise<void> {
   for (;;) {
     const beganMs = clock.nowMs()
     if (!slice()) return
-    await pause(clock, Math.max(OTHERS_MS, clock.nowMs() - beganMs))
+    await pause(clock, Math.max(OTHERS_MS, (clock.nowMs() - beganMs) * (1 / share - 1)))
   }
 }
 

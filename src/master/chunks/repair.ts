@@ -82,7 +82,7 @@ export class Repair {
     const { copies, bytes, bytesPerSecond } = this.#meter
     return {
       queued: { endangered, underReplicated, surplus, leaving, misplaced },
-      running: this.running, copies, copiedBytes: bytes, bytesPerSecond,
+      running: this.running, judged: this.swept, copies, copiedBytes: bytes, bytesPerSecond,
     }
   }
 
