@@ -67,11 +67,17 @@ const codeByNumber = new Map<number, ErrorCode>(
   Object.entries(errors).map(([code, { number }]) => [number, code as ErrorCode]),
 )
 
+/** Answers rather than faults: nobody looks for where they came from, and to note that costs more than all else about them. */
+const everyday: ReadonlySet<ErrorCode> = new Set(['no-such-entry', 'no-such-attribute', 'already-exists'])
+
 /** The one family of errors of the product. */
 export class DfsError extends Error {
   readonly code: ErrorCode
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    const { stackTraceLimit } = Error
+    if (everyday.has(code)) Error.stackTraceLimit = 0
     super(message, options)
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'DfsError'
     this.code = code
   }
