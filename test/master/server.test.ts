@@ -48,7 +48,10 @@ async function started(t: Test, chunkservers = 3, config = {}): Promise<{ runnin
   const running = await RunningMaster.start(config)
   t.teardown(() => running.stop())
   for (let count = 0; count < chunkservers; count++) await running.addChunkserver()
-  return { running, client: await running.client('chunkserver-2') }
+  const client = await running.client('chunkserver-2')
+  // Until then the master waits with what depends on who has what.
+  await eventually('all have reported', async () => (await client.call('chunkservers', {})).servers.every(({ empty }) => empty))
+  return { running, client }
 }
 
 t.test('a file is made, written, found, and its replicas go with it', async t => {
