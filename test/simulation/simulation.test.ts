@@ -40,6 +40,10 @@ const overlapping: SimulationOptions[] = [
   ...[2, 920_040].map(seed => ({ seed, steps: 60, clients: 2, overlapping: true, faults: firstFaults })),
   ...[1_000_261, 1_000_263, 1_000_506, 1_000_503, 100, 101, 102, 103].map(seed => ({ seed, steps: 60, clients: 2, overlapping: true })),
   { seed: 1_000_865, steps: 60, clients: 4, overlapping: true },
+  {
+    seed: 83_122, steps: 50, clients: 2, overlapping: true,
+    faults: ['far', 'kill', 'power', 'cut', 'unanswered', 'reset', 'isolate', 'client', 'lag'],
+  },
 ]
 
 let powerCuts = 0

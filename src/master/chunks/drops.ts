@@ -48,11 +48,17 @@ export class Drops {
     return version <= upTo
   }
 
-  /** The replica is wanted after all, as the target of a copy. */
-  takeBack(server: ServerId, chunk: ChunkId): void {
+  /**
+   * A replica is wanted there after all, as the target of a copy.
+   * @returns up to which version there may still be one that was to go; if no copy takes its place it has to be added again
+   */
+  takeBack(server: ServerId, chunk: ChunkId): ChunkVersion | undefined {
+    const queued = this.#queues.get(server)?.get(chunk)
+    const sent = this.#sending.get(server)?.get(chunk)
     this.#queues.get(server)?.delete(chunk)
     // What is on its way arrives before a copy is asked for, but must not be sent again if it fails.
     this.#sending.get(server)?.delete(chunk)
+    return queued ?? sent
   }
 
   get count(): number {

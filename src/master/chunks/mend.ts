@@ -37,7 +37,7 @@ export async function copyOnce(
   if (record === undefined || source === undefined || link === undefined) return 'no way'
   if (servers.get(to.id) !== to || servers.isLeaving(to.id)) return 'no way'
   const { version } = source
-  drops.takeBack(to.id, chunk)
+  const doomed = drops.takeBack(to.id, chunk)
   to.recentlyPlaced++
   log.info({ chunk, version, from: from.id, to: to.id }, 'copying a replica')
   // 3. The target checks every piece it fetches.
@@ -45,7 +45,11 @@ export async function copyOnce(
   const pace = rateBytes === 0 ? 0 : Math.max(rateBytes, Math.ceil(origin.chunkSizeBytes * 1_000 / PACED_MS_MAX))
   const { reply } = await link.call(chunkControlApi.methods.copy, {
     chunk, version, origin, from: { server: from.id, address: from.address }, ...(pace === 0 ? {} : { rateBytes: pace }),
-  }, { deadlineMs: config.copyMs + (pace === 0 ? 0 : origin.chunkSizeBytes * 1_000 / pace) })
+  }, { deadlineMs: config.copyMs + (pace === 0 ? 0 : origin.chunkSizeBytes * 1_000 / pace) }).catch((error: unknown) => {
+    // The old replica is still there, and nobody else remembers it.
+    if (doomed !== undefined) drops.add(to.id, chunk, doomed)
+    throw error
+  })
   copied(reply.lengthBytes)
   // 4. It counts, unless the chunk was removed meanwhile.
   if (table.chunk(chunk) === undefined) drops.add(to.id, chunk, version)
