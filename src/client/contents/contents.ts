@@ -5,6 +5,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { ChunkLease } from '../../protocol/chunks.ts'
 import { checksumOf } from '../../protocol/checksum.ts'
 import type { Timer } from '../../seams/clock.ts'
+import { allDone } from '../all-done.ts'
 import type { LentBytes } from '../file-system.ts'
 import type { DataPath } from './data-path.ts'
 import { Faults } from './faults.ts'
@@ -190,8 +191,8 @@ export class FileContents {
     // One after the other: a second sync must not find nothing to do while the first still waits for the disks.
     const synced = this.#syncing.then(() => this.#syncChunks())
     this.#syncing = synced.catch(() => {})
-    await synced
-    await this.#settle()
+    // All replicas have the bytes: the master may hear of them while the disks are at work.
+    await allDone([synced, this.#settle()])
     this.#faults.tell()
   }
 
@@ -350,7 +351,7 @@ export class FileContents {
   }
 
   async #syncChunks(): Promise<void> {
-    const synced = await Promise.allSettled(this.#unsynced.takeAll().map(async written => {
+    await allDone(this.#unsynced.takeAll().map(async written => {
       await this.#path.streams.take()
       try {
         const outcome = await syncChunk(this.#path, this.#inode, written)
@@ -362,9 +363,6 @@ export class FileContents {
         this.#path.streams.giveBack()
       }
     }))
-    for (const each of synced) {
-      if (each.status === 'rejected') throw each.reason
-    }
   }
 
   async #resizeChunk(index: ChunkIndex, lengthBytes: number): Promise<void> {

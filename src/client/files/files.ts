@@ -3,6 +3,7 @@ import type { ChunkLease, ChunkLocation } from '../../protocol/chunks.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { InodeId } from '../../protocol/identifiers.ts'
 import type { Name } from '../../protocol/names.ts'
+import { allDone } from '../all-done.ts'
 import type { AttributeChanges, OpenFile, OpenOptions } from '../file-system.ts'
 import type { Unsent } from '../metadata/namespace.ts'
 import { Handle } from './handle.ts'
@@ -70,8 +71,7 @@ export class Files {
 
   /** Closes all that is open. @throws DfsError the first thing that was lost */
   async close(): Promise<void> {
-    const closed = await Promise.allSettled([...this.#handles].map(handle => handle.close()))
-    for (const each of closed) if (each.status === 'rejected') throw each.reason
+    await allDone([...this.#handles].map(handle => handle.close()))
   }
 
   async #openAt(inode: InodeId, options: OpenOptions, caller: Caller): Promise<{ handle: Handle, file: OpenInode }> {
