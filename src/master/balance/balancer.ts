@@ -24,6 +24,9 @@ export interface BalanceOrder {
 /** A chunk that could not be moved now is left alone for so many heartbeats. */
 const ASIDE_HEARTBEATS = 10
 
+/** So long after an order servers have told how long all replicas are that were written before it: when they had rested 5 s. */
+const TOLD_MS = 10_000
+
 /** How far the search for something that a server could give has come. */
 interface Search {
   chunks: Iterator<ChunkId>
@@ -168,11 +171,12 @@ export class Balancer {
 
   /** Whether a chunk can move off a server, and where to; 'later' where something passing is in the way. */
   #consider(chunk: ChunkId, server: Server, giver: Holder, holders: readonly Holder[]): Move | 'later' | undefined {
-    const { locks, leases, config, servers } = this.#parts
+    const { locks, leases, config, servers, clock } = this.#parts
     const good = goodReplicas(this.#parts, chunk)
     const lengthBytes = good.find(each => each.server === server)?.replica.lengthBytes ?? 0
-    // How long one is that is being written is told when it comes to rest.
-    if (lengthBytes === 0 && leases.of(chunk) !== undefined) return 'later'
+    // How long one is that was written is told when it has come to rest.
+    const isNew = leases.of(chunk) !== undefined || clock.nowMs() - this.#orderedMs < TOLD_MS
+    if (lengthBytes === 0 && isNew) return 'later'
     // What has too few or too many is the repair's.
     if (lengthBytes === 0 || good.length !== config.replicas) return undefined
     const movable = { lengthBytes, held: good.map(each => this.#holder(each.server)) }
