@@ -39,7 +39,9 @@ export class LinkPool {
 
   /** The connection where there is one already: whoever uses it need not wait, not even for a turn. */
   ready(address: string, lane: Lane): Link | undefined {
-    return this.#ready.get(`${lane} ${address}`)
+    const key = `${lane} ${address}`
+    // Asked for, it counts as used: else the busiest would be the first to go when there are too many.
+    return this.#links.get(key) === undefined ? undefined : this.#ready.get(key)
   }
 
   /** @throws DfsError 'unreachable' and what else a handshake may refuse with */

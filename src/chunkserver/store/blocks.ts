@@ -96,7 +96,7 @@ export function overwritten(
   return combine(middle(front), rest, behind.length)
 }
 
-/** Makes table entries of what the data file holds, for blocks of which only it can be right. */
+/** Makes table entries of the bytes that are there, for blocks of which only it can be right. */
 export async function recompute(
   { data, table, lengthBytes }: { data: DiskFile, table: Table, lengthBytes: number },
   fromBlock: number, toBlock: number,
