@@ -39,6 +39,9 @@ const CHECKPOINT_BYTES = 64 * 1024 * 1024
 /** Entries that one write and one sync make durable. */
 const BATCH_MAX = 512
 
+/** What callers try in order to see whether it can be done. Of all else kernels know before whether it can. */
+const OFTEN_REFUSED: ReadonlySet<EntryKind> = new Set<EntryKind>(['removeDirectory', 'setXattr', 'removeXattr'])
+
 interface Waiting {
   readonly entry: Entry
   readonly resolve: (outcome: Outcome) => void
@@ -112,12 +115,12 @@ export class MasterCore {
       const journal = await FileJournal.open(disk, {
         from: state.appliedIndex + 1,
         visit: (firstIndex, entries) => {
-          const fresh = entries.slice(Math.max(0, state.appliedIndex + 1 - firstIndex))
-          if (fresh.length === 0) return
-          replayed += fresh.length
-          state.advance(firstIndex + entries.length - 1, () => {
-            for (const entry of fresh) apply(state, decodeEntry(entry), noEffects())
-          })
+          for (const [position, entry] of entries.entries()) {
+            const index = firstIndex + position
+            if (index <= state.appliedIndex) continue
+            state.advance(index, () => { apply(state, decodeEntry(entry), noEffects()) })
+            replayed++
+          }
         },
       })
       log.info({ replayed, inodes: state.inodeCount, chunks: state.chunkCount }, 'the state is recovered')
@@ -195,6 +198,7 @@ export class MasterCore {
     while (this.#working !== undefined) await this.#working
     await this.#checkpointing
     await this.#journal.close()
+    this.state.flush()
     await this.#files.closeCleanly()
   }
 
@@ -231,7 +235,7 @@ export class MasterCore {
     const withChunk = kind === 'create' && (request as EntryRequest<'create'>).write && this.#mayPlace()
     const entry: Entry<Kind> = { kind, request, decided: this.#leader.decide(kind, { withChunk }) }
     // With nothing on its way, what would be refused now can be refused without asking the journal.
-    if (this.#queue.length === 0 && this.#working === undefined) {
+    if (OFTEN_REFUSED.has(kind) && this.#queue.length === 0 && this.#working === undefined) {
       const refusal = this.state.wouldRefuse(() => { run(this.state, entry, noEffects()) })
       if (refusal !== undefined) return { ok: false, code: refusal.code, message: refusal.message }
     }
@@ -250,12 +254,13 @@ export class MasterCore {
         // 1. Durable first: an entry applied before could be read by someone and then vanish in a power cut.
         await this.#journal.append(batch.map(({ entry }) => encodeEntry(entry)))
         if (this.#abandoned) throw new DfsError('outcome-unknown', 'the master is gone')
-        // 2. Then applied, all in one transaction, and answered.
+        // 2. Then applied, and answered.
         this.#applyAndAnswer(batch)
         // 3. At a good moment between batches, a checkpoint.
         if (this.#journal.bytesSinceRoll >= this.#checkpointBytes && this.#checkpointing === undefined) {
           const index = this.#journal.nextIndex - 1
           await this.#journal.roll()
+          this.state.flush()
           this.#checkpointing = this.#checkpoint(index)
         }
       } catch (error) {
@@ -268,10 +273,9 @@ export class MasterCore {
 
   #applyAndAnswer(batch: readonly Waiting[]): void {
     const effects = noEffects()
-    const outcomes: Outcome[] = []
-    this.state.advance(this.#journal.nextIndex - 1, () => {
-      for (const { entry } of batch) outcomes.push(apply(this.state, entry, effects))
-    })
+    const first = this.#journal.nextIndex - batch.length
+    const outcomes = batch.map(({ entry }, position) => (
+      this.state.advance(first + position, () => apply(this.state, entry, effects))))
     for (const [position, { entry, resolve }] of batch.entries()) {
       const outcome = outcomes[position]
       if (outcome === undefined) throw new Error('each entry has an outcome')

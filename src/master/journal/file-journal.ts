@@ -90,9 +90,9 @@ export class FileJournal implements Journal {
   async append(entries: readonly unknown[]): Promise<void> {
     await this.#durably(async () => {
       const record = encodeRecord(this.#nextIndex, entries)
-      const endBytes = record.reduce((end, part) => end + part.length, this.#endBytes)
+      const endBytes = this.#endBytes + record.length
       if (endBytes > this.#zeroedBytes) await this.#zeroing
-      await this.#file.write(record, this.#endBytes)
+      await this.#file.write([record], this.#endBytes)
       await this.#file.sync()
       this.#endBytes = endBytes
       this.#zeroedBytes = Math.max(this.#zeroedBytes, endBytes)

@@ -22,13 +22,15 @@ export interface JournalRecord {
   end: number
 }
 
-export function encodeRecord(firstIndex: number, entries: readonly unknown[]): Buffer[] {
+export function encodeRecord(firstIndex: number, entries: readonly unknown[]): Buffer {
   const body = packr.pack([firstIndex, entries])
-  const front = Buffer.allocUnsafe(FRONT_BYTES)
-  front.writeUInt32BE(body.length, 0)
-  front[8] = RECORD_FORMAT
-  front.writeUInt32BE(checksumOf(front, body), 4)
-  return [front, body]
+  // In one piece, which one call of the system writes.
+  const record = Buffer.allocUnsafe(FRONT_BYTES + body.length)
+  record.writeUInt32BE(body.length, 0)
+  record[8] = RECORD_FORMAT
+  record.set(body, FRONT_BYTES)
+  record.writeUInt32BE(checksumOf(record, body), 4)
+  return record
 }
 
 /** The record at an offset; none when there is no whole and undamaged one. */

@@ -37,8 +37,11 @@ export class Extras {
     this.#store.put(idKey(Table.target, inode), Buffer.from(target, 'latin1'))
   }
 
-  removeAll(inode: InodeId): void {
+  removeXattrs(inode: InodeId): void {
     for (const name of this.xattrsOf(inode)) this.removeXattr(inode, name)
+  }
+
+  removeTarget(inode: InodeId): void {
     this.#store.remove(idKey(Table.target, inode))
   }
 }

@@ -17,6 +17,12 @@ import { StateView } from './view.ts'
 export type { ChunkRecord, FileChunk, Inode } from './records.ts'
 export type { Trashed } from './trash.ts'
 
+/**
+ * LMDB is written when so many keys have changed: of some fifty entries. A kill loses no more than that of it, and the journal
+ * has them.
+ */
+const FRESH_KEYS_MAX = 512
+
 /** Thrown by a change while the state may only be looked at: see {@link MasterState.wouldRefuse}. */
 class WouldChange extends Error {}
 const wouldChange = new WouldChange()
@@ -34,13 +40,19 @@ export class MasterState extends StateView {
     this.#tables = tables
   }
 
-  /** Runs `apply` for the entries up to `index` in one transaction: all of it becomes visible, or nothing. */
-  advance(index: number, apply: () => void): void {
-    this.#store.transaction(() => {
-      apply()
-      this.#tables.counters.appliedIndex = index
-      this.#store.put(tableKey(Table.counters), encodeCounters(this.#tables.counters))
-    })
+  /** Runs `apply`, which applies the entry of an index; entries come in their order. */
+  advance<Result>(index: number, apply: () => Result): Result {
+    const result = apply()
+    this.#tables.counters.appliedIndex = index
+    // Between entries, so that LMDB always has what an index says.
+    if (this.#store.freshCount >= FRESH_KEYS_MAX) this.flush()
+    return result
+  }
+
+  /** Writes to LMDB what has been applied: from here on neither a copy of it nor a start after a kill lacks any of that. */
+  flush(): void {
+    this.#store.put(tableKey(Table.counters), encodeCounters(this.#tables.counters))
+    this.#store.flush()
   }
 
   /** What `apply` refuses before it would change anything; none when it would go on to change something. */
@@ -60,7 +72,7 @@ export class MasterState extends StateView {
 
   addInode(inode: InodeId, record: Inode): void {
     this.#change()
-    assert(this.inode(inode) === undefined, 'the leader hands out each inode once')
+    assert(inode >= this.nextInode || this.inode(inode) === undefined, 'the leader hands out each inode once')
     this.#tables.counters.inodeCount++
     this.#tables.counters.nextInode = Math.max(this.#tables.counters.nextInode, inode + 1)
     this.setInode(inode, record)
@@ -71,15 +83,20 @@ export class MasterState extends StateView {
     this.#tables.inodes.put(inode, record)
   }
 
-  /** With its extended attributes and link target; chunks and names have gone before. */
+  /** With all that belongs to it; chunks and names have gone before. */
   removeInode(inode: InodeId): void {
     this.#change()
-    this.#tables.counters.inodeCount--
-    this.#tables.inodes.remove(inode)
-    this.#tables.extras.removeAll(inode)
-    this.#tables.orphans.remove(inode)
-    this.#tables.names.removeOfDirectory(inode)
-    this.#tables.tailCuts.remove(inode)
+    const record = this.inode(inode)
+    assert(record !== undefined, `inode ${inode} exists`)
+    const { inodes, extras, orphans, names, tailCuts, counters } = this.#tables
+    counters.inodeCount--
+    inodes.remove(inode)
+    if (record.hasXattrs) extras.removeXattrs(inode)
+    if (record.type === 'symlink') extras.removeTarget(inode)
+    if (record.type === 'directory') names.removeOfDirectory(inode)
+    if (record.type !== 'file') return
+    orphans.remove(inode)
+    tailCuts.remove(inode)
   }
 
   setEntry(parent: InodeId, name: Name, inode: InodeId): void {

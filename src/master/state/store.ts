@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { open, type Database, type RootDatabase } from 'lmdb'
+import { open, type Database, type RangeOptions, type RootDatabase } from 'lmdb'
+import { Fresh, merged, type Change, type KeyRange } from './fresh.ts'
 import { Table } from './keys.ts'
 
 /** Address space set aside for the file; the file grows only as it is filled. */
@@ -11,15 +12,17 @@ const TABLES_MAX = 64
 
 /**
  * LMDB as the state uses it: a tree of bytes for each table, so that new keys at the end of a table come to the end of a
- * tree, where LMDB fills pages instead of halving them; written by one synchronous transaction at a time, never synced by
- * itself. After the death of the process the page cache still has all of it; after a power cut nothing here can be
- * trusted, and recovery starts from a checkpoint.
+ * tree, where LMDB fills pages instead of halving them. What is put or removed is kept at hand, where every reader finds it,
+ * until {@link flush} writes it in one synchronous transaction, which costs about as much for many keys as for one. Never
+ * synced by itself. After the death of the process the page cache still has all that was flushed; after a power cut nothing
+ * here can be trusted, and recovery starts from a checkpoint.
  */
 export class Store {
   readonly #file: string
   readonly #root: RootDatabase<Buffer, Buffer>
   /** By the table's number, the first byte of a key. */
   readonly #tables: readonly Database<Buffer, Buffer>[]
+  readonly #fresh = new Fresh()
   /** The copy under way: the tree must not be closed under it. */
   #copying: Promise<void> = Promise.resolve()
 
@@ -36,43 +39,59 @@ export class Store {
 
   /** The value, usable only until the next read: decode it at once, and mind that its length is no guide. */
   peek(key: Buffer): Buffer | undefined {
-    return this.#of(key).getBinaryFast(key)
+    const fresh = this.#fresh.get(key)
+    return fresh === undefined ? this.#of(key).getBinaryFast(key) : fresh.value
   }
 
+  /** The value; not to be changed. */
   get(key: Buffer): Buffer | undefined {
-    return this.#of(key).getBinary(key)
+    const fresh = this.#fresh.get(key)
+    return fresh === undefined ? this.#of(key).getBinary(key) : fresh.value
   }
 
+  /** Neither key nor value may be changed afterwards. */
   put(key: Buffer, value: Buffer): void {
-    this.#of(key).putSync(key, value)
+    this.#fresh.set({ key, value })
   }
 
-  /** @returns whether there was something to remove */
-  remove(key: Buffer): boolean {
-    return this.#of(key).removeSync(key)
+  remove(key: Buffer): void {
+    this.#fresh.set({ key, value: undefined })
   }
 
   /** Keys from `start` to before `end`; what is written meanwhile may or may not be among them. */
-  keys(range: { start: Buffer, end: Buffer, limit?: number, after?: boolean }): Iterable<Uint8Array> {
-    return this.#of(range.start).getKeys(optionsOf(range))
+  * keys(range: KeyRange): Generator<Uint8Array, undefined> {
+    const fresh = this.#fresh.within(range)
+    if (fresh.length === 0) yield* this.#of(range.start).getKeys(optionsOf(range))
+    else for (const { key } of this.#merged(range, fresh)) yield key
   }
 
-  entries(
-    range: { start: Buffer, end: Buffer, limit?: number, after?: boolean },
-  ): Iterable<{ key: Uint8Array, value: Buffer }> {
-    return this.#of(range.start).getRange(optionsOf(range))
+  * entries(range: KeyRange): Generator<{ key: Uint8Array, value: Buffer }, undefined> {
+    const fresh = this.#fresh.within(range)
+    if (fresh.length === 0) yield* this.#of(range.start).getRange(optionsOf(range))
+    else yield* this.#merged(range, fresh)
   }
 
   count(range: { start: Buffer, end: Buffer }): number {
-    return this.#of(range.start).getKeysCount(range)
+    const fresh = this.#fresh.within(range)
+    return fresh.length === 0 ? this.#of(range.start).getKeysCount(range) : [...this.#merged(range, fresh)].length
   }
 
-  /** All that `run` writes, or nothing when it throws. */
-  transaction<Result>(run: () => Result): Result {
-    return this.#root.transactionSync(run)
+  /** How many keys have changed since the last {@link flush}. */
+  get freshCount(): number {
+    return this.#fresh.size
   }
 
-  /** Copies the state as it is now, without holding up anyone; the copy is durable when this resolves. */
+  /** Writes what has changed: all of it, or nothing when it throws. */
+  flush(): void {
+    this.#root.transactionSync(() => {
+      for (const { key, value } of this.#fresh.take()) {
+        if (value === undefined) this.#of(key).removeSync(key)
+        else this.#of(key).putSync(key, value)
+      }
+    })
+  }
+
+  /** Copies the state as it was flushed, without holding up anyone; the copy is durable when this resolves. */
   async copyTo(file: string): Promise<void> {
     const copying = this.#root.backup(file, false)
     this.#copying = copying.catch(() => undefined)
@@ -86,9 +105,21 @@ export class Store {
     makeDurable(file)
   }
 
-  /** When this returns, everything committed survives a power cut. */
+  /** When this returns, everything that was flushed survives a power cut. */
   makeDurable(): void {
     makeDurable(this.#file)
+  }
+
+  * #merged(range: KeyRange, fresh: readonly Change[]): Generator<{ key: Uint8Array, value: Buffer }, undefined> {
+    const { limit = Infinity } = range
+    // Each that is fresh hides one of the others at the most.
+    const kept = this.#of(range.start).getRange(
+      optionsOf(limit === Infinity ? range : { ...range, limit: limit + fresh.length }))
+    let count = 0
+    for (const entry of merged(kept, fresh)) {
+      if (count++ === limit) return
+      yield entry
+    }
   }
 
   #of(key: Buffer): Database<Buffer, Buffer> {
@@ -103,9 +134,7 @@ export class Store {
   }
 }
 
-function optionsOf(
-  { start, end, limit, after }: { start: Buffer, end: Buffer, limit?: number, after?: boolean },
-): { start: Buffer, end: Buffer, limit?: number, exclusiveStart: boolean, snapshot: boolean } {
+function optionsOf({ start, end, limit, after }: KeyRange): RangeOptions {
   return { start, end, ...(limit === undefined ? {} : { limit }), exclusiveStart: after === true, snapshot: true }
 }
 
