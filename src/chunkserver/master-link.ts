@@ -5,6 +5,7 @@ import type { ClusterId, ServerId } from '../protocol/identifiers.ts'
 import type { ReplicaReport } from '../protocol/chunks.ts'
 import { limits } from '../protocol/limits.ts'
 import type { Link } from '../protocol/link.ts'
+import { Bell } from '../seams/bell.ts'
 import { pause, type Clock } from '../seams/clock.ts'
 import type { Log } from '../seams/log.ts'
 import type { Network } from '../seams/network.ts'
@@ -23,7 +24,8 @@ export interface Told {
   /** Since this process began. */
   errors(): { corruptFound: number, diskFailures: number }
   replicas(): Iterable<ReplicaReport>
-  leases(): Iterable<Lease>
+  /** Leases to ask more time for: not named again until they are used again. */
+  takeRenewals(most: number): Lease[]
 }
 
 interface Outside { network: Network, clock: Clock, log: Log }
@@ -93,7 +95,8 @@ export class MasterLink {
   readonly #told: Told
   readonly #options: Options
   readonly #stopping = new AbortController()
-  #hurry = new AbortController()
+  /** There is something to tell, or the end has come. */
+  readonly #news = new Bell()
   #running: Promise<void> = Promise.resolve()
   #link: Link | undefined
 
@@ -102,7 +105,7 @@ export class MasterLink {
     this.#cluster = cluster
     this.#told = told
     this.#options = options
-    told.changes.onNews(() => { this.#hurry.abort() })
+    told.changes.onNews(() => { this.#news.ring() })
   }
 
   /** @param first a connection that was made to learn the cluster */
@@ -112,7 +115,7 @@ export class MasterLink {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    this.#hurry.abort()
+    this.#news.ring()
     this.#link?.close('the chunkserver stops')
     await this.#running
   }
@@ -152,14 +155,14 @@ export class MasterLink {
     this.#told.changes.clear()
     await this.#reportAll(link)
     // 3. Heartbeats, until the connection fails.
-    link.onClose(() => { this.#hurry.abort() })
+    link.onClose(() => { this.#news.ring() })
     for (;;) {
       if (link.closed) throw new DfsError('unreachable', 'the connection was closed')
       await this.#heartbeat(link)
-      if (this.#told.changes.size === 0) await pause(this.#outside.clock, reply.heartbeatMs, this.#hurry.signal)
+      if (this.#told.changes.size === 0) await this.#news.wait(this.#outside.clock, reply.heartbeatMs)
       // What comes in a burst is told together.
-      if (this.#hurry.signal.aborted) await pause(this.#outside.clock, this.#options.timing.gatherMs, this.#stopping.signal)
-      this.#hurry = new AbortController()
+      if (this.#news.ringing) await pause(this.#outside.clock, this.#options.timing.gatherMs, this.#stopping.signal)
+      this.#news.silence()
       if (this.#isStopping()) return
     }
   }
@@ -187,11 +190,10 @@ export class MasterLink {
   async #heartbeat(link: Link): Promise<void> {
     const { clock } = this.#outside
     const askedMs = clock.nowMs()
-    const leases = [...this.#told.leases()].filter(lease => lease.wantsRenewal(askedMs)).slice(0, limits.reportPageMax)
     const diskFault = await this.#told.diskFault()
     // Whatever gets lost with the connection is in the full report after the next one.
     const { changed, gone } = this.#told.changes.take()
-    for (const lease of leases) lease.used = false
+    const leases = this.#told.takeRenewals(limits.reportPageMax)
     const { reply } = await link.call(chunkserverRegistryApi.methods.heartbeat, {
       ...this.#capacity(), load: this.#told.load(), diskFault, ...this.#told.errors(), changed, gone,
       renew: leases.map(({ terms: { chunk, version } }) => ({ chunk, version })),

@@ -143,7 +143,7 @@ export class ChunkServer {
       },
       errors: () => ({ corruptFound: this.#corruptFound, diskFailures: parts.health.failures }),
       replicas: () => parts.store.reports(),
-      leases: () => parts.chunks.leases(),
+      takeRenewals: most => parts.chunks.takeRenewals(most),
     }, {
       masters, timing: this.#timing,
       serve: link => { link.serve(chunkControlApi, this.#calls.counted(controlHandlers), parts) },

@@ -1,3 +1,4 @@
+import { Bell } from './bell.ts'
 import { pause, type Clock } from './clock.ts'
 import type { Log } from './log.ts'
 
@@ -14,14 +15,14 @@ export function repeat(
   { clock, log, everyMs, name }: { clock: Clock, log: Log, everyMs: number, name: string },
   step: () => Promise<void> | void,
 ): Repeated {
-  let waiting = new AbortController()
+  const bell = new Bell()
   let stopped = false
   const isStopped = (): boolean => stopped
   const running = (async () => {
     for (;;) {
-      await pause(clock, everyMs, waiting.signal)
+      await bell.wait(clock, everyMs)
       if (isStopped()) return
-      waiting = new AbortController()
+      bell.silence()
       try {
         await step()
       } catch (error) {
@@ -30,10 +31,10 @@ export function repeat(
     }
   })()
   return {
-    hurry: () => { waiting.abort() },
+    hurry: () => { bell.ring() },
     stop: () => {
       stopped = true
-      waiting.abort()
+      bell.ring()
       return running
     },
   }

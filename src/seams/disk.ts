@@ -22,10 +22,15 @@ export interface Capacity {
   freeBytes: number
 }
 
+/**
+ * 'existing' fails with code ENOENT where there is none; 'create' opens the file or makes it, and its folders; 'empty' does
+ * so too, and what was there has no bytes afterwards.
+ */
+export type OpenMode = 'existing' | 'create' | 'empty'
+
 /** A folder of the machine's disk; every name is relative to it, with `/` between folders. */
 export interface Disk {
-  /** 'existing' fails with code ENOENT where there is none; 'create' opens or makes it, and its folders. */
-  open(name: string, mode: 'existing' | 'create'): DiskFile
+  open(name: string, mode: OpenMode): DiskFile
   /** Size of the file that has this name now, in bytes; undefined where there is none. */
   sizeOf(name: string): number | undefined
   /** Names in a folder, in no order; none where the folder is missing. */

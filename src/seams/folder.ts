@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { PAGE_BYTES, startsAtPage } from './payloads.ts'
 import { Syncs } from './syncs.ts'
-import { DiskError, type Capacity, type Disk, type DiskFile } from './disk.ts'
+import { DiskError, type Capacity, type Disk, type DiskFile, type OpenMode } from './disk.ts'
 
 /** Below this, a system call on the page cache costs less than a trip through the thread pool. */
 const INLINE_BYTES_MAX = 64 * 1024
@@ -12,7 +12,8 @@ const DIRECT_BYTES_MIN = 256 * 1024
 
 /** A folder of the real file system as a {@link Disk}; made if it is missing. */
 export function folder(root: string): Disk {
-  const at = (name: string): string => path.join(root, name)
+  const base = path.resolve(root)
+  const at = (name: string): string => `${base}/${name}`
   attempt(root, () => fs.mkdirSync(root, { recursive: true }))
   const syncs = new Syncs()
   return {
@@ -42,10 +43,10 @@ class FolderFile implements DiskFile {
   /** For writes past the page cache: 'untried' until the first, 'refused' where the file system has no such thing. */
   #direct: number | 'untried' | 'refused' = 'untried'
 
-  constructor(file: string, mode: 'existing' | 'create', syncs: Syncs) {
+  constructor(file: string, mode: OpenMode, syncs: Syncs) {
     this.#path = file
     this.#syncs = syncs
-    this.#fd = mode === 'existing' ? attempt(file, () => fs.openSync(file, 'r+')) : openOrCreate(file)
+    this.#fd = openFile(file, mode)
   }
 
   sizeBytes(): number {
@@ -161,16 +162,18 @@ function openDirect(fd: number): number {
   return fs.openSync(`/proc/self/fd/${String(fd)}`, fs.constants.O_RDWR | fs.constants.O_DIRECT)
 }
 
-function openOrCreate(file: string): number {
-  const flags = fs.constants.O_RDWR | fs.constants.O_CREAT
+const { O_RDWR, O_CREAT, O_TRUNC } = fs.constants
+const flagsOf = { existing: O_RDWR, create: O_RDWR | O_CREAT, empty: O_RDWR | O_CREAT | O_TRUNC }
+
+function openFile(file: string, mode: OpenMode): number {
   try {
-    return fs.openSync(file, flags, 0o640)
+    return fs.openSync(file, flagsOf[mode], 0o640)
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw diskError(file, error)
+    if (mode === 'existing' || codeOf(error) !== 'ENOENT') throw diskError(file, error)
   }
   return attempt(file, () => {
     fs.mkdirSync(path.dirname(file), { recursive: true })
-    return fs.openSync(file, flags, 0o640)
+    return fs.openSync(file, flagsOf[mode], 0o640)
   })
 }
 

@@ -81,6 +81,17 @@ function diskContract(name: string, make: () => Disk): void {
     t.strictSame(disk.list('folder'), [])
   })
 
+  t.test(`${name}: a file that is to be empty is made, or loses what it had`, t => {
+    const disk = make()
+    for (const round of ['made', 'found']) {
+      const file = disk.open('folder/file', 'empty')
+      t.equal(file.sizeBytes(), 0, round)
+      file.writeNow(Buffer.from('hello'), 0)
+      file.close()
+    }
+    t.end()
+  })
+
   t.test(`${name}: tells its room and its boot`, async t => {
     const disk = make()
     const { totalBytes, freeBytes } = disk.capacity()

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/seams/clock.ts'
-import { DiskError, type Capacity, type Disk, type DiskFile } from '../../src/seams/disk.ts'
+import { DiskError, type Capacity, type Disk, type DiskFile, type OpenMode } from '../../src/seams/disk.ts'
 import type { SeededRandom } from './random.ts'
 
 const PAGE_BYTES = 4096
@@ -213,7 +213,7 @@ export class SimulatedDisk implements Disk {
 
   // Disk
 
-  open(name: string, mode: 'existing' | 'create'): DiskFile {
+  open(name: string, mode: OpenMode): DiskFile {
     this.call()
     let file = this.#files.get(name)
     if (file === undefined) {
@@ -221,6 +221,8 @@ export class SimulatedDisk implements Disk {
       const created = new SimulatedInode()
       file = created
       this.#setName(name, created)
+    } else if (mode === 'empty') {
+      file.resize(0)
     }
     return new SimulatedFile(this, file, name, this.#generation)
   }

@@ -1,10 +1,11 @@
 import type { ChunkOrigin, PlacedMutation, Source } from '../../protocol/chunks.ts'
+import type { Checksum } from '../../protocol/checksum.ts'
 import { DfsError, isError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, CommitId, SerialNumber } from '../../protocol/identifiers.ts'
+import { limits } from '../../protocol/limits.ts'
 import type { Parts } from '../parts.ts'
 import type { CheckedBytes } from '../pipeline/held.ts'
 import { bytesFrom } from '../pipeline/source.ts'
-import type { Replica } from '../store/replica.ts'
 import type { LocalChunk } from './local-chunk.ts'
 import { placed } from './place.ts'
 
@@ -65,30 +66,38 @@ export async function applyHere(
   { store, health }: Pick<Parts, 'store' | 'health'>, chunk: LocalChunk,
   request: Omit<ApplyRequest, 'source'>, { data, pieces }: CheckedBytes,
 ): Promise<void> {
-  const replica = replicaFor({ store }, request)
-  const { writtenBytes, offsetBytes, lengthBytes } = placed(request.mutation, replica.lengthBytes)
+  const { writtenBytes, offsetBytes, lengthBytes } = placed(request.mutation, store.get(chunk.id)?.lengthBytes ?? 0)
   if (writtenBytes > data.length) {
     throw new DfsError('invalid', `extents of ${writtenBytes} bytes with ${data.length} bytes of data`)
   }
   // An append that reached the end of the chunk leaves some of its bytes over.
   const used = writtenBytes === data.length ? data : data.subarray(0, writtenBytes)
-  await health.watch(() => replica.apply(request.mutation, used.length === 0 ? [] : [used], pieces))
+  await health.watch(() => change({ store }, request, used, pieces))
   chunk.recent.remember(request.commit, { outcome: 'done', serial: request.serial, offsetBytes, writtenBytes, lengthBytes })
 }
 
-/** The replica to change; made where this is the first mutation of a new chunk. */
-function replicaFor(
-  { store }: Pick<Parts, 'store'>, { chunk, version, origin, create, serial }: Omit<ApplyRequest, 'source'>,
-): Replica {
-  const replica = store.get(chunk)
+/** Changes the replica; makes it where this is the first mutation of a new chunk. */
+async function change(
+  { store }: Pick<Parts, 'store'>, { chunk, version, origin, create, serial, mutation }: Omit<ApplyRequest, 'source'>,
+  data: Buffer, pieces: readonly Checksum[],
+): Promise<void> {
+  let replica = store.get(chunk)
   if (replica === undefined) {
     if (!create || serial !== 1) throw new DfsError('no-such-replica', `chunk ${chunk} has no replica here`)
-    return store.create(chunk, version, origin)
+    const start = isStart(mutation, data)
+    replica = store.create(chunk, version, origin, start ? data : undefined)
+    if (start) return
   }
   if (replica.version !== version) {
     throw new DfsError('lease-lost', `chunk ${chunk} is at version ${replica.version} here, not ${version}`)
   }
-  return replica
+  await replica.apply(mutation, data.length === 0 ? [] : [data], pieces)
+}
+
+/** Whether it is all that a new replica begins with, and little: that can be written when its file is made. */
+function isStart(mutation: PlacedMutation, data: Buffer): boolean {
+  if (mutation.kind !== 'write' || mutation.extents.length !== 1) return false
+  return mutation.extents[0]?.offsetBytes === 0 && data.length <= limits.blockBytes
 }
 
 /** Whether a peer refused because the lease is over, which is not its failure. */

@@ -27,9 +27,7 @@ export interface CommitRequest {
  */
 export async function commit(parts: Parts, request: CommitRequest, payload: Buffer): Promise<CommitOutcome> {
   // 1. Only the holder of the lease, and only while nobody has failed under it.
-  const { chunk, lease } = parts.chunks.leaseOf(request.chunk)
-  lease.checkMayStart(request.version, parts.clock.nowMs())
-  lease.used = true
+  const { chunk, lease } = parts.chunks.useLease(request.chunk, request.version)
   if (lease.failed.length > 0) return replicasFailed(lease)
   // 2. A repeat gets the first outcome; one that was applied under an older version is in all replicas, since they were
   //    made alike when this version began.

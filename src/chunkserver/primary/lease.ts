@@ -23,8 +23,6 @@ export class Lease {
   readonly terms: LeaseTerms
   /** Mutations that have a number and no outcome. */
   readonly running = new Map<CommitId, Promise<CommitOutcome>>()
-  /** Whether anything happened under it since the master last heard of it. */
-  used = true
   /** Length of the chunk after everything numbered so far. */
   plannedLengthBytes: number
   #nextSerial = 1
@@ -66,9 +64,14 @@ export class Lease {
     this.#endsAtMs = Math.max(this.#endsAtMs, fromMs + this.terms.leaseMs)
   }
 
-  /** Whether to ask the master for more: it is in use, and a good part of its term is over. */
+  /** Whether something that begins now is a reason to ask for more: not early in its term, for most files are written once. */
   wantsRenewal(nowMs: number): boolean {
-    return this.used && !this.#ended && this.#failed.size === 0 && nowMs > this.#endsAtMs - this.terms.leaseMs * 3 / 4
+    return this.isGood && nowMs > this.#endsAtMs - this.terms.leaseMs * 3 / 4
+  }
+
+  /** Whether anything can still be done under it, as long as it runs. */
+  get isGood(): boolean {
+    return !this.#ended && this.#failed.size === 0
   }
 
   /** Nothing starts under it any more; what runs may finish. */

@@ -88,6 +88,7 @@ export class LocalChunks {
   readonly #options: { clock: Clock, waitMs: number }
   /** Least lately used first. */
   readonly #chunks = new Map<ChunkId, LocalChunk>()
+  readonly #renewals = new Set<Lease>()
 
   constructor(options: { clock: Clock, waitMs: number }) {
     this.#options = options
@@ -103,17 +104,28 @@ export class LocalChunks {
     return chunk
   }
 
-  /** @throws DfsError 'lease-lost' this server is not the chunk's primary */
-  leaseOf(id: ChunkId): { chunk: LocalChunk, lease: Lease } {
+  /**
+   * The lease under which something begins now.
+   * @throws DfsError 'lease-lost' this server is not the chunk's primary under that version, or not for long enough
+   */
+  useLease(id: ChunkId, version: ChunkVersion): { chunk: LocalChunk, lease: Lease } {
     const lease = this.#chunks.get(id)?.lease
     if (lease === undefined) throw new DfsError('lease-lost', `no lease of chunk ${id}: none was granted`)
+    const nowMs = this.#options.clock.nowMs()
+    lease.checkMayStart(version, nowMs)
+    if (lease.wantsRenewal(nowMs)) this.#renewals.add(lease)
     return { chunk: this.at(id), lease }
   }
 
-  *leases(): Iterable<Lease> {
-    for (const { lease } of this.#chunks.values()) {
-      if (lease !== undefined && !lease.ended) yield lease
+  /** Takes leases that were used late in their term, to ask the master for more. They come again when they are used again. */
+  takeRenewals(most: number): Lease[] {
+    const taken: Lease[] = []
+    for (const lease of this.#renewals) {
+      if (taken.length === most) break
+      this.#renewals.delete(lease)
+      if (lease.isGood) taken.push(lease)
     }
+    return taken
   }
 
   lease(id: ChunkId): Lease | undefined {
@@ -134,11 +146,13 @@ export class LocalChunks {
     return forgotten
   }
 
+  /** Many in one go: to find the oldest means to pass by those that are busy, and where forgotten ones were. */
   #forgetOldest(): void {
+    let left = Math.ceil(bounds.activeChunksMax / 64)
     for (const [id, chunk] of this.#chunks) {
       if (chunk.busy) continue
       this.#chunks.delete(id)
-      return
+      if (--left === 0) return
     }
   }
 }

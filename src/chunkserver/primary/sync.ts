@@ -17,9 +17,7 @@ interface SyncRequest {
  */
 export async function syncEverywhere(parts: Parts, request: SyncRequest): Promise<SyncOutcome> {
   // 1. Only under the lease: another version may have other members.
-  const { lease } = parts.chunks.leaseOf(request.chunk)
-  lease.checkMayStart(request.version, parts.clock.nowMs())
-  lease.used = true
+  const { lease } = parts.chunks.useLease(request.chunk, request.version)
   // 2. What has a number must be applied everywhere first.
   await Promise.allSettled(lease.running.values())
   if (lease.failed.length > 0) return replicasFailed(lease)

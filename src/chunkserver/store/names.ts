@@ -8,8 +8,12 @@ export interface ReplicaNames {
   file: string
 }
 
+/** Chunks that were made one after the other share a folder: syncing it once makes the names of all of them durable. */
+const CHUNKS_IN_A_ROW = 256
+const FOLDERS = Array.from({ length: 256 }, (_, index) => `${ROOT}/${index.toString(16).padStart(2, '0')}`)
+
 export function namesOf(chunk: ChunkId): ReplicaNames {
-  const folder = `${ROOT}/${(chunk % 256).toString(16).padStart(2, '0')}`
+  const folder = FOLDERS[Math.floor(chunk / CHUNKS_IN_A_ROW) % FOLDERS.length] ?? ROOT
   return { folder, file: `${folder}/${String(chunk)}.replica` }
 }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { ChunkOrigin } from '../../protocol/chunks.ts'
 import type { DiskFile } from '../../seams/disk.ts'
 import type { Log } from '../../seams/log.ts'
@@ -27,14 +28,17 @@ interface Entry<Key> {
 
 /** Keeps the files of the replicas used last open, and those in use, whatever their number. */
 export class OpenFiles<Key extends object> {
-  readonly #most: number
   readonly #log: Log
-  /** Least lately used first. */
-  readonly #entries = new Map<Key, Entry<Key>>()
+  readonly #inUse = new Map<Key, Entry<Key>>()
+  readonly #idle: LRUCache<Key, Entry<Key>>
 
+  /** @param options.most files that stay open although nobody uses them */
   constructor({ most, log }: { most: number, log: Log }) {
-    this.#most = most
     this.#log = log
+    this.#idle = new LRUCache({
+      max: most,
+      dispose: (entry, _, reason) => { if (reason === 'evict') this.#close(entry) },
+    })
   }
 
   /** Runs `work` with the files, which stay open as long as it runs. */
@@ -61,40 +65,39 @@ export class OpenFiles<Key extends object> {
 
   /** Closes the files now, or when the last user has done with them. */
   forget(key: Key): void {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return
-    this.#entries.delete(key)
-    entry.forgotten = true
-    if (entry.users === 0) this.#close(entry)
+    const used = this.#inUse.get(key)
+    if (used !== undefined) {
+      this.#inUse.delete(key)
+      used.forgotten = true
+      return
+    }
+    const idle = this.#idle.get(key)
+    if (idle === undefined) return
+    this.#idle.delete(key)
+    this.#close(idle)
   }
 
   closeAll(): void {
-    for (const key of [...this.#entries.keys()]) this.forget(key)
+    for (const key of [...this.#inUse.keys(), ...this.#idle.keys()]) this.forget(key)
   }
 
   #take(key: Key, open: () => OpenReplica): Entry<Key> {
-    let entry = this.#entries.get(key)
-    if (entry === undefined) {
-      if (this.#entries.size >= this.#most) this.#closeOldest()
-      entry = { key, open: open(), users: 0, forgotten: false }
-    } else {
-      this.#entries.delete(key)
+    const entry = this.#inUse.get(key) ?? this.#idle.get(key) ?? { key, open: open(), users: 0, forgotten: false }
+    if (entry.users === 0) {
+      this.#idle.delete(key)
+      this.#inUse.set(key, entry)
     }
-    this.#entries.set(key, entry)
     entry.users++
     return entry
   }
 
   #giveBack(entry: Entry<Key>): void {
     entry.users--
-    if (entry.users === 0 && entry.forgotten) this.#close(entry)
-  }
-
-  #closeOldest(): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.users > 0) continue
-      this.forget(entry.key)
-      return
+    if (entry.users > 0) return
+    if (entry.forgotten) this.#close(entry)
+    else {
+      this.#inUse.delete(entry.key)
+      this.#idle.set(entry.key, entry)
     }
   }
 

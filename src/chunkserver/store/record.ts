@@ -22,6 +22,8 @@ export interface Shared {
   readonly open: OpenFiles<Replica>
   /** Its state has changed in a way that the master should hear of. */
   changed(replica: Replica): void
+  /** It is longer by so many bytes, or shorter. */
+  resized(replica: Replica, byBytes: number): void
   /** It has changed, and will have to be made clean once it is idle. */
   dirtied(replica: Replica): void
 }
@@ -34,7 +36,7 @@ export class ReplicaRecord {
   readonly origin: ChunkOrigin
   names: ReplicaNames
   version: ChunkVersion
-  lengthBytes: number
+  #lengthBytes: number
   state: ReplicaReport['state']
   clean: boolean
   /** What a change under way may leave with other checksums than the table has, in bytes of the chunk. */
@@ -49,9 +51,19 @@ export class ReplicaRecord {
     this.chunk = header.chunk
     this.origin = header.origin
     this.version = header.version
-    this.lengthBytes = header.lengthBytes
+    this.#lengthBytes = header.lengthBytes
     this.state = header.state
     this.clean = header.clean
+  }
+
+  get lengthBytes(): number {
+    return this.#lengthBytes
+  }
+
+  set lengthBytes(lengthBytes: number) {
+    const byBytes = lengthBytes - this.#lengthBytes
+    this.#lengthBytes = lengthBytes
+    if (byBytes !== 0) this.shared.resized(this.owner, byBytes)
   }
 
   /** Runs `work` with the files open. @throws DfsError 'disk-full', 'disk-failed', 'no-such-replica', 'corrupt' */

@@ -49,6 +49,9 @@ function headersIn(disk: Disk, log: Log, folder: string): Header[] {
       if (name.endsWith('.copy')) disk.remove(`${folder}/${name}`)
       continue
     }
+    if (namesOf(chunk).folder !== folder) {
+      throw new DfsError('invalid', `${folder}/${name} does not belong there: another version of dfs may have put it there`)
+    }
     const header = judge(disk, log, chunk)
     if (header === undefined) removeLeftover(disk, log, chunk)
     else headers.push(header)

@@ -1,3 +1,4 @@
+import { checksumOf } from '../../protocol/checksum.ts'
 import type { ChunkOrigin, ReplicaReport } from '../../protocol/chunks.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
@@ -10,10 +11,12 @@ import { FolderSyncs } from './folder-syncs.ts'
 import { encodeHeader, type Header } from './header.ts'
 import { inParallel } from './in-parallel.ts'
 import { namesOf, temporaryNamesOf, type ReplicaNames } from './names.ts'
-import { opened, OpenFiles, type OpenReplica } from './open-files.ts'
+import { OpenFiles, type OpenReplica } from './open-files.ts'
 import type { Shared } from './record.ts'
 import { Replica } from './replica.ts'
 import { scan } from './scan.ts'
+import { Section } from './section.ts'
+import { dataStart, Table } from './table.ts'
 
 export interface StoreOptions {
   disk: Disk
@@ -31,6 +34,8 @@ const IDLE_MS = 5_000
 const CLEANED_PER_STEP = 256
 const CLEANED_AT_ONCE = 8
 
+const NO_BYTES = new Uint8Array(0)
+
 /** What the master should hear of before the next full report. */
 export type StoreChange =
   /** A replica came or changed its state, or has another length and came to rest. */
@@ -45,6 +50,7 @@ export class ReplicaStore {
   readonly #shared: Shared
   readonly #idleMs: number
   readonly #replicas = new Map<ChunkId, Replica>()
+  #sizeBytes = 0
   /** Least lately changed first. */
   readonly #dirty = new Set<Replica>()
   readonly #copies = new Map<ChunkId, Replica>()
@@ -77,6 +83,7 @@ export class ReplicaStore {
       folders: new FolderSyncs(disk),
       open: new OpenFiles({ most: openReplicasMax, log }),
       changed: replica => { this.#changed(replica) },
+      resized: (replica, byBytes) => { if (this.#counts(replica)) this.#sizeBytes += byBytes },
       dirtied: replica => { this.#dirtied(replica) },
     }
   }
@@ -87,9 +94,7 @@ export class ReplicaStore {
 
   /** Of all replicas together. */
   get sizeBytes(): number {
-    let sizeBytes = 0
-    for (const { lengthBytes } of this.#replicas.values()) sizeBytes += lengthBytes
-    return sizeBytes
+    return this.#sizeBytes
   }
 
   get(chunk: ChunkId): Replica | undefined {
@@ -112,13 +117,14 @@ export class ReplicaStore {
   }
 
   /**
-   * Makes an empty replica. Nothing of it survives a power cut before its first sync or fence.
+   * Makes a replica. Nothing of it survives a power cut before its first sync or fence.
+   * @param start the bytes that it begins with, at most a block
    * @throws DfsError 'already-exists'
    */
-  create(chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin): Replica {
+  create(chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin, start: Uint8Array = NO_BYTES): Replica {
     if (this.#replicas.has(chunk)) throw new DfsError('already-exists', `chunk ${chunk} has a replica here`)
-    const replica = this.#make(namesOf(chunk), chunk, version, origin)
-    this.#replicas.set(chunk, replica)
+    const replica = this.#make(namesOf(chunk), { chunk, version, origin, start })
+    this.#takeIn(replica)
     this.#dirty.add(replica)
     this.#changed(replica)
     return replica
@@ -136,8 +142,14 @@ export class ReplicaStore {
     this.#tell({ gone: chunk })
   }
 
+  #takeIn(replica: Replica): void {
+    this.#replicas.set(replica.chunk, replica)
+    this.#sizeBytes += replica.lengthBytes
+  }
+
   #letGo(replica: Replica): void {
     this.#replicas.delete(replica.chunk)
+    this.#sizeBytes -= replica.lengthBytes
     this.#dirty.delete(replica)
     replica.retire()
   }
@@ -149,7 +161,7 @@ export class ReplicaStore {
   beginCopy(chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin): ReplicaCopy {
     if (this.#copies.has(chunk)) throw new DfsError('busy', `chunk ${chunk} is being copied already`)
     this.#refuseOlder(chunk, version)
-    const replica = this.#make(temporaryNamesOf(chunk), chunk, version, origin)
+    const replica = this.#make(temporaryNamesOf(chunk), { chunk, version, origin, start: NO_BYTES })
     this.#copies.set(chunk, replica)
     return new ReplicaCopy(replica, {
       takePlace: copied => this.#takePlace(copied),
@@ -176,23 +188,31 @@ export class ReplicaStore {
 
   // Making
 
-  #make(names: ReplicaNames, chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin): Replica {
+  #make(
+    names: ReplicaNames,
+    { chunk, version, origin, start }: { chunk: ChunkId, version: ChunkVersion, origin: ChunkOrigin, start: Uint8Array },
+  ): Replica {
+    const lengthBytes = start.length
     const header: Header = {
-      chunk, version, origin, lengthBytes: 0, state: 'good', clean: false, pending: { from: 0, to: 0 },
+      chunk, version, origin, lengthBytes, state: 'good', clean: false, pending: { from: 0, to: lengthBytes },
       bootId: this.#shared.bootId,
     }
     // No header of it was ever clean, so no power cut can bring one back.
     const replica = new Replica(this.#shared, names, header, { names: false, dirty: true })
-    withStoreErrors(() => { this.#shared.open.useNow(replica, () => this.#makeFile(names, header), () => {}) })
+    withStoreErrors(() => { this.#shared.open.useNow(replica, () => this.#makeFile(names, header, start), () => {}) })
     return replica
   }
 
-  #makeFile({ file: name }: ReplicaNames, header: Header): OpenReplica {
-    const file = this.#disk.open(name, 'create')
+  #makeFile({ file: name }: ReplicaNames, header: Header, start: Uint8Array): OpenReplica {
+    const file = this.#disk.open(name, 'empty')
     try {
-      if (file.sizeBytes() > 0) file.truncateNow(0)
-      file.writeNow(encodeHeader(header), 0)
-      return opened(file, header.origin, 0)
+      const data = new Section(file, dataStart(header.origin))
+      const table = new Table()
+      table.set(0, checksumOf(start))
+      // Most files are short, and are written like this: every system call counts.
+      file.writeNow(Buffer.concat([encodeHeader(header), table.entries(0, 1)]), 0)
+      if (start.length > 0) data.writeNow(start, 0)
+      return { file, data, table }
     } catch (error) {
       file.close()
       this.#disk.remove(name)
@@ -205,7 +225,7 @@ export class ReplicaStore {
       // Whether a dirty header is on the disk, or only in the page cache of a machine that still runs, cannot be told.
       const durable = { names: header.clean, dirty: false }
       const replica = new Replica(this.#shared, namesOf(header.chunk), header, durable)
-      this.#replicas.set(header.chunk, replica)
+      this.#takeIn(replica)
       if (!header.clean && header.state !== 'corrupt') this.#dirty.add(replica)
     })
   }
@@ -229,7 +249,7 @@ export class ReplicaStore {
       throw storeError(error)
     }
     this.#copies.delete(chunk)
-    this.#replicas.set(chunk, replica)
+    this.#takeIn(replica)
     this.#changed(replica)
     return replica
   }

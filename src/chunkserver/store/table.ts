@@ -74,9 +74,12 @@ export class Table {
   /** Writes the entries from one block up to, not including, another. */
   writeNow(file: DiskFile, fromBlock: number, toBlock: number): void {
     if (toBlock <= fromBlock) return
-    // An entry may be missing where the replica was cut short: it has no block any more.
-    const to = Math.min(toBlock * ENTRY_BYTES, this.#bytes.length)
-    file.writeNow(this.#bytes.subarray(fromBlock * ENTRY_BYTES, to), HEADER_BYTES + fromBlock * ENTRY_BYTES)
+    file.writeNow(this.entries(fromBlock, toBlock), HEADER_BYTES + fromBlock * ENTRY_BYTES)
+  }
+
+  /** The same as bytes; some may be missing where the replica was cut short and has no such blocks any more. */
+  entries(fromBlock: number, toBlock: number): Buffer {
+    return this.#bytes.subarray(fromBlock * ENTRY_BYTES, toBlock * ENTRY_BYTES)
   }
 
   digest(blocks: number): Checksum {

@@ -264,6 +264,17 @@ t.test('a lease in use is renewed, an idle one runs out', async t => {
   await t.rejects(servers.finish(servers.write(1, 3, 0, Buffer.from('x'))), { code: 'lease-lost' })
 })
 
+t.test('a lease under which something is written at its beginning only is not renewed', async t => {
+  const servers = await Servers.start(1)
+  await servers.grant(1, { v: 3, peers: all, create: true, leaseMs: 60_000 })
+  done(await servers.finish(servers.write(1, 3, 0, Buffer.from('x'))))
+  await servers.pass(50_000)
+  t.strictSame(servers.master.renewals, [])
+  done(await servers.finish(servers.write(1, 3, 0, Buffer.from('x'))))
+  await servers.pass(5_000)
+  t.strictSame(servers.master.renewals, [chunk])
+})
+
 t.test('what was synced is there after a power cut of all servers', async t => {
   for (let seed = 1; seed <= 10; seed++) {
     const servers = await Servers.start(seed)

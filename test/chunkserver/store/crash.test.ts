@@ -85,11 +85,14 @@ class Ordeal {
   #create(): void {
     const chunk = this.#nextChunk++ as ChunkId
     const version = this.#nextVersion++ as ChunkVersion
+    const start = this.random.chance(0.5) ? this.random.bytes(1 + this.random.below(BLOCK)) : Buffer.alloc(0)
     const model = new ReplicaModel(version)
     // Until the call is back it may be there or not: as if its removal had been tried.
     model.removed = 'perhaps'
+    model.begins({ kind: 'write', extents: [{ offsetBytes: 0, lengthBytes: start.length }] }, start)
     this.models.set(chunk, model)
-    this.store.create(chunk, version, { inode: 7, index: chunk, chunkSizeBytes: CHUNK_BYTES })
+    this.store.create(chunk, version, { inode: 7, index: chunk, chunkSizeBytes: CHUNK_BYTES }, start)
+    model.ended({ cleaning: this.#cleaning > 0 })
     model.removed = 'no'
   }
 

@@ -3,6 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import t from 'tap'
 import { checksumInPieces } from '../../../src/chunkserver/store/combined-checksum.ts'
+import { HEADER_BYTES } from '../../../src/chunkserver/store/header.ts'
 import { namesOf } from '../../../src/chunkserver/store/names.ts'
 import { ReplicaStore, type StoreChange } from '../../../src/chunkserver/store/store.ts'
 import { dataStart } from '../../../src/chunkserver/store/table.ts'
@@ -24,6 +25,7 @@ const origin = { inode: 5, index: 2, chunkSizeBytes: 64 * BLOCK }
 const random = new SeededRandom(4)
 const fileOf = (id: number): string => namesOf(id as ChunkId).file
 const FILE = fileOf(chunk)
+const FOLDER = namesOf(chunk).folder
 /** Where the bytes begin in it. */
 const BYTES = dataStart(origin)
 
@@ -115,6 +117,56 @@ function storeContract(name: string, make: () => Disk): void {
     t.equal(again.size, 1)
   })
 
+  t.test(`${name}: a replica may begin with bytes, and is like one that got them later`, async t => {
+    const disk = make()
+    const store = await open(disk)
+    for (const lengthBytes of [0, 1, 5_000, BLOCK]) {
+      const data = random.bytes(lengthBytes)
+      const [one, other] = [lengthBytes * 2 as ChunkId, lengthBytes * 2 + 1 as ChunkId]
+      const begun = store.create(one, v1, origin, data)
+      const written = store.create(other, v1, origin)
+      await written.apply(write(0, lengthBytes), [data])
+      t.strictSame(begun.digest(), written.digest())
+      t.equal(disk.sizeOf(fileOf(one)), lengthBytes === 0 ? HEADER_BYTES + 4 : BYTES + lengthBytes)
+      await begun.apply(write(lengthBytes, 3), [Buffer.from('end')])
+      await begun.sync()
+      const { data: read } = await begun.read(0, lengthBytes + 10)
+      t.ok(read.equals(Buffer.concat([data, Buffer.from('end')])))
+      await begun.verify()
+    }
+    t.throws(() => store.create(0 as ChunkId, v1, origin, Buffer.alloc(3)), { code: 'already-exists' })
+    await store.close()
+    const again = await open(disk)
+    for (const each of again.chunks()) await again.get(each)?.verify()
+  })
+
+  t.test(`${name}: how many bytes all replicas have, as they come, change and go`, async t => {
+    const disk = make()
+    const store = await open(disk)
+    const sum = (): number => [...store.reports()].reduce((bytes, { lengthBytes }) => bytes + lengthBytes, 0)
+    const is = (bytes: number, why: string): void => {
+      t.equal(sum(), bytes, why)
+      t.equal(store.sizeBytes, bytes, why)
+    }
+    const one = store.create(1 as ChunkId, v1, origin, Buffer.alloc(10))
+    const other = store.create(2 as ChunkId, v1, origin)
+    is(10, 'made')
+    await other.apply(write(0, BLOCK), [Buffer.alloc(BLOCK)])
+    await one.apply(write(5, 100), [Buffer.alloc(100)])
+    is(BLOCK + 105, 'written')
+    await other.apply({ kind: 'resize', lengthBytes: 7 }, [])
+    is(112, 'cut')
+    const copy = store.beginCopy(1 as ChunkId, v2, origin)
+    await copy.write(0, Buffer.alloc(1_000))
+    is(112, 'a copy counts for nothing until it is finished')
+    await copy.finish()
+    is(1_007, 'copied over another')
+    store.remove(2 as ChunkId)
+    is(1_000, 'removed')
+    await store.close()
+    t.equal((await open(disk)).sizeBytes, 1_000, 'found by the next process')
+  })
+
   t.test(`${name}: more replicas than files that may be open`, async t => {
     const store = await open(make(), 2)
     await Promise.all(Array.from({ length: 20 }, async (_, number) => {
@@ -142,7 +194,7 @@ function storeContract(name: string, make: () => Disk): void {
     await t.rejects(replica.read(0, 1), { code: 'no-such-replica' })
     const again = await open(disk)
     t.strictSame([...again.reports()].map(report => report.chunk), [1])
-    t.strictSame(disk.list('chunks/03'), [], 'a half copy was swept up')
+    t.strictSame(disk.list('chunks/00'), ['1.replica'], 'a half copy was swept up')
   })
 }
 
@@ -313,7 +365,7 @@ for (const [what, damage] of Object.entries(damages)) {
     await t.rejects(replica.verify(), { code: 'corrupt' })
     t.match(changes, [{ chunk, state: 'corrupt' }], 'the master hears of it, once')
     store.remove(chunk)
-    t.strictSame(disk.list('chunks/4d'), [], 'and can have it removed')
+    t.strictSame(disk.list(FOLDER), [], 'and can have it removed')
   })
 }
 
