@@ -173,13 +173,12 @@ export class MasterState extends StateView {
 
   setUnwritten(inode: InodeId): void {
     this.#change()
-    this.#tables.unwrittenNow.add(inode)
     this.#tables.unwritten.add(inode)
   }
 
   setWritten(inode: InodeId): void {
     this.#change()
-    if (this.#tables.unwrittenNow.delete(inode)) this.#tables.unwritten.remove(inode)
+    this.#tables.unwritten.remove(inode)
   }
 
   setTailCut(inode: InodeId, cut: TailCut): void {

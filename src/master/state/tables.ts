@@ -24,13 +24,10 @@ export interface Tables {
   readonly sessions: IdSet<SessionId>
   readonly draining: IdSet<ServerId>
   readonly unwritten: IdSet<InodeId>
-  /** The same, at hand: everyone who looks for a chunk asks. */
-  readonly unwrittenNow: Set<InodeId>
   readonly counters: Counters
 }
 
 export function openTables(store: Store): Tables {
-  const unwritten = new IdSet<InodeId>(store, Table.unwritten)
   return {
     inodes: new InodeTable(store),
     chunks: new ChunkTable(store),
@@ -42,8 +39,7 @@ export function openTables(store: Store): Tables {
     orphans: new IdSet(store, Table.orphan),
     sessions: new IdSet(store, Table.session),
     draining: new IdSet(store, Table.draining),
-    unwritten,
-    unwrittenNow: new Set(unwritten.all()),
+    unwritten: new IdSet(store, Table.unwritten),
     counters: readCounters(store.get(tableKey(Table.counters))),
   }
 }

@@ -73,12 +73,12 @@ export class StateView {
 
   /** Whether the file's first chunk was made with it, and nobody has said that there are bytes in it. */
   isUnwritten(inode: InodeId): boolean {
-    return this.#tables.unwrittenNow.has(inode)
+    return this.#tables.unwritten.has(inode)
   }
 
   /** All such files. */
   unwritten(): InodeId[] {
-    return [...this.#tables.unwrittenNow]
+    return this.#tables.unwritten.all()
   }
 
   /** What was last given up behind the end of a file. */
