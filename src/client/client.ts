@@ -49,7 +49,7 @@ export class Client {
     const { clock, random, log } = outside
     // Whoever stands above keeps things as long as we do: together they stay within the bound.
     const cacheMs = session.cacheMs / 2
-    const cache = new NamespaceCache(clock, cacheMs)
+    const cache = new NamespaceCache(session.freshness, cacheMs)
     this.#session = session
     this.#pool = new LinkPool(outside, { role: 'client', cluster: session.cluster })
     this.#data = new DataPath({

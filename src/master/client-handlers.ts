@@ -3,6 +3,7 @@ import type { Attributes } from '../protocol/attributes.ts'
 import { DfsError } from '../protocol/errors.ts'
 import type { ChunkIndex, InodeId, SessionId } from '../protocol/identifiers.ts'
 import type { masterApi } from '../protocol/master-api.ts'
+import type { ClientLink } from './client-link.ts'
 import { lease } from './chunks/lease.ts'
 import { locate, locateNow } from './chunks/locate.ts'
 import { listTrash, trashed } from './namespace/list-trash.ts'
@@ -15,7 +16,7 @@ import { fileInfo, orphans, status, totals, type StatusParts } from './status.ts
 const CACHE_MS = 1_000
 
 /** What the master does for clients. Mutations go through the journal; reads are answered from what is applied. */
-export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.methods, undefined> {
+export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.methods, ClientLink> {
   const { core, chunks, leftovers } = parts
   const { state, sessions } = core
   const newSince = state.nextChunk
@@ -62,9 +63,10 @@ export function clientHandlers(parts: StatusParts): Handlers<typeof masterApi.me
     restore: async request => ({ reply: await core.submit('restore', request) }),
     purge: async request => ({ reply: await core.submit('purge', request) }),
 
-    startSession: async ({ resume, open, host }) => {
+    startSession: async ({ resume, open, host }, _payload, from) => {
       if (resume !== undefined) sessions.resume(resume, host, open)
       const session = resume ?? await sessions.start(host)
+      from.began(session)
       return { reply: { session, keepAliveMs: Math.round(chunks.config.sessionMs / 4), cacheMs: CACHE_MS } }
     },
     keepAlive: ({ session }) => {

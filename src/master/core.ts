@@ -10,6 +10,7 @@ import { FileJournal } from './journal/file-journal.ts'
 import type { Journal } from './journal/journal.ts'
 import { decodeEntry, encodeEntry } from './journal/entry.ts'
 import { Leader } from './leader.ts'
+import { Changes } from './sessions/changes.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { MasterState } from './state/index.ts'
 import { StateFiles, type Copying } from './state/state-files.ts'
@@ -57,6 +58,8 @@ export class MasterCore {
   readonly state: MasterState
   /** Client sessions and what they have open. */
   readonly sessions: Sessions
+  /** What clients must be told of. */
+  readonly changes = new Changes()
   readonly #files: StateFiles
   readonly #journal: Journal
   readonly #leader: Leader
@@ -88,6 +91,7 @@ export class MasterCore {
     this.#clock = clock
     this.#checkpointBytes = checkpointBytes ?? CHECKPOINT_BYTES
     this.state = state
+    state.tell(this.changes)
     this.#leader = new Leader({
       state, clock, chunkSizeBytes: config.chunkSizeBytes, trashMs: config.trashMs,
       reserve: async upTo => { await this.submit('reserveVersions', { upTo }) },
@@ -274,8 +278,10 @@ export class MasterCore {
   #applyAndAnswer(batch: readonly Waiting[]): void {
     const effects = noEffects()
     const first = this.#journal.nextIndex - batch.length
-    const outcomes = batch.map(({ entry }, position) => (
-      this.state.advance(first + position, () => apply(this.state, entry, effects))))
+    const outcomes = batch.map(({ entry }, position) => {
+      this.changes.author = stampOf(entry)?.session
+      return this.state.advance(first + position, () => apply(this.state, entry, effects))
+    })
     for (const [position, { entry, resolve }] of batch.entries()) {
       const outcome = outcomes[position]
       if (outcome === undefined) throw new Error('each entry has an outcome')

@@ -21,6 +21,7 @@ import { Repair } from './chunks/repair.ts'
 import { Reports } from './chunks/reports.ts'
 import { chunkserverHandlers, type ChunkserverLink } from './chunkserver-handlers.ts'
 import { clientHandlers } from './client-handlers.ts'
+import { ClientLink } from './client-link.ts'
 import { checkConfig, type MasterConfig } from './config.ts'
 import { MasterCore } from './core.ts'
 import { clusterIdentity } from './identity.ts'
@@ -170,7 +171,7 @@ export class Master {
       const from: ChunkserverLink = { link, server: undefined }
       link.serve(chunkserverRegistryApi, chunkserverHandlers({ chunks, reports, known: this.#known }), from)
     } else {
-      link.serve(masterApi, clientHandlers(this.#parts), undefined)
+      link.serve(masterApi, clientHandlers(this.#parts), new ClientLink(link, this.#parts.core.changes))
     }
   }
 

@@ -22,6 +22,8 @@ export const limits = {
   replicasMax: 16,
   /** Inodes that one change of names can move on: two folders, what was moved, what was replaced. */
   touchedMax: 4,
+  /** Changes by others that a client is told of; of more it is told that it knows nothing. */
+  changesToldMax: 256,
   nameBytesMax: 255,
   pathBytesMax: 4096,
   symlinkBytesMax: 4095,

@@ -49,7 +49,9 @@ export class Link {
   readonly #liveness: Liveness
   #heardMs: number
   #silent = false
+  #onRequest = (): void => {}
   #nextCall = 1
+  #callsSent = 0
   #serving = 0
   #servingBytes = 0
   #paused = false
@@ -90,6 +92,11 @@ export class Link {
     return this.#heardMs
   }
 
+  /** Calls made from this end so far. The other end receives them in the same order. */
+  get callsSent(): number {
+    return this.#callsSent
+  }
+
   /** Closes the link within some seconds if the other end gives no sign of life. */
   probe(): void {
     if (this.#closed !== undefined) return
@@ -101,6 +108,11 @@ export class Link {
   onClose(listener: (reason: string) => void): void {
     if (this.#closed === undefined) this.#closeListeners.push(listener)
     else listener(this.#closed)
+  }
+
+  /** Calls `listener` before each call of the other end is looked at: what it sends arrives before the answer. */
+  onRequest(listener: () => void): void {
+    this.#onRequest = listener
   }
 
   close(reason: string): void {
@@ -140,6 +152,7 @@ export class Link {
           `${this.remote}: no answer to method ${String(method.number)} within ${String(options.deadlineMs)} ms`))
       })
       this.#liveness.inUse(true)
+      this.#callsSent++
       this.#waiting.set(call, { method, timer, resolve: resolve as Waiting['resolve'], reject })
       this.#connection.send(encodeMessage(MessageKind.request, call, method.number, request, options.payload))
     })
@@ -177,6 +190,7 @@ export class Link {
   }
 
   #request({ call, number, header, payload }: Message): void {
+    this.#onRequest()
     const served = this.#served.get(number)
     if (served === undefined) {
       this.#answerFailure(call, new DfsError('unknown-method', `method ${String(number)} is not served here`))

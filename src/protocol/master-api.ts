@@ -292,6 +292,24 @@ export const masterApi = defineApi('master', {
   }), z.object({ orphans: z.array(chunkId).max(limits.reportPageMax) })),
 })
 
+/** What others have changed, so that a client goes on believing nothing of it. */
+const taken = z.object({
+  /** All this happened before the master saw the client's call of this number, counted from 1 on this connection. */
+  beforeCall: whole,
+  /** More than can be told: nothing that was learned is good any more. */
+  all: z.boolean(),
+  /** Whose attributes have changed. */
+  inodes: z.array(inodeId).max(limits.changesToldMax),
+  entries: z.array(z.object({ parent: inodeId, name })).max(limits.changesToldMax),
+})
+export type Taken = z.infer<typeof taken>
+
+/** What the master tells clients, over the connection that they dialled. */
+export const clientApi = defineApi('client', {
+  /** Before the answer to whatever the client asked next: what others have changed since it last asked. */
+  changed: method(110, taken, nothing),
+})
+
 export type FileInfo = z.infer<typeof masterApi.methods.fileInfo.reply>
 export type ChunkserverList = z.infer<typeof masterApi.methods.chunkservers.reply>
 export type BalanceState = z.infer<typeof balanceState>

@@ -5,9 +5,9 @@ import {
   chunkControlApi, chunkserverAdminApi, chunkserverApi, chunkserverPeerApi, chunkserverRegistryApi,
 } from '../../src/protocol/chunkserver-api.ts'
 import { errors, retiredErrorNumbers } from '../../src/protocol/errors.ts'
-import { masterApi } from '../../src/protocol/master-api.ts'
+import { clientApi, masterApi } from '../../src/protocol/master-api.ts'
 
-const everyApi: Api[] = [masterApi, chunkserverApi, chunkserverAdminApi, chunkserverPeerApi, chunkControlApi, chunkserverRegistryApi]
+const everyApi: Api[] = [masterApi, clientApi, chunkserverApi, chunkserverAdminApi, chunkserverPeerApi, chunkControlApi, chunkserverRegistryApi]
 const fixed = JSON.parse(readFileSync(new URL('numbers.json', import.meta.url), 'utf8')) as
   { methods: Record<string, number>, errors: Record<string, number> }
 

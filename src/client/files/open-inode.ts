@@ -45,7 +45,7 @@ export class OpenInode {
         this.#writtenByOthers = false
         const offer = this.#offer
         const usedFirst = offer === undefined ? undefined : first
-        const after = this.#learn(await parts.session.mutate(settle, {
+        const after = await this.#changing(() => parts.session.mutate(settle, {
           caller: superuser, inode, endBytes, modifiedNs, clearSetId, oldestVersion,
           ...(usedFirst === undefined ? {} : { usedFirst }),
         }, 'harmless'))
@@ -56,7 +56,7 @@ export class OpenInode {
         this.#attributes = await parts.namespace.freshAttributes(inode)
         return this.#attributes
       },
-      dropChunks: async (first: ChunkIndex, count: number) => this.#learn(await parts.session.mutate(dropChunks,
+      dropChunks: (first: ChunkIndex, count: number) => this.#changing(() => parts.session.mutate(dropChunks,
         { caller: superuser, inode, first, count }, 'harmless')),
     }
     this.contents = new FileContents({ attributes, data: parts.data, authority })
@@ -101,21 +101,23 @@ export class OpenInode {
 
   /** Changes the size, and other attributes in the same step. @param caller whose permission the master checks */
   resize(sizeBytes: number, changes: AttributeChanges, caller: Caller): Promise<Attributes> {
-    return this.contents.truncate(sizeBytes, async () =>
-      this.#learn(await this.#parts.namespace.setAttributes(this.#attributes.inode, { ...changes, sizeBytes }, caller)))
+    return this.contents.truncate(sizeBytes, async () => {
+      this.#attributes = await this.#parts.namespace.setAttributes(this.#attributes.inode, { ...changes, sizeBytes }, caller)
+      return this.#attributes
+    })
   }
 
   /** As {@link resize} through a handle, which was permitted when it was opened. */
   async truncate(sizeBytes: number, caller: Caller): Promise<Attributes> {
     const after = await this.resize(sizeBytes, {}, superuser)
     if (caller.uid === 0 || !hasSetId(after.mode)) return after
-    return this.#learn(await this.#parts.session.mutate(settle, {
+    return this.#changing(() => this.#parts.session.mutate(settle, {
       caller: superuser, inode: after.inode, endBytes: 0, modifiedNs: 'now', clearSetId: true,
     }, 'harmless'))
   }
 
-  #learn(after: Attributes): Attributes {
-    this.#attributes = after
-    return this.#parts.namespace.changed(after)
+  async #changing(change: () => Promise<Attributes>): Promise<Attributes> {
+    this.#attributes = await this.#parts.namespace.changing(change)
+    return this.#attributes
   }
 }

@@ -2,9 +2,10 @@ import type { Method, ReplyOf, RequestOf } from '../../protocol/api.ts'
 import { asDfsError, DfsError, isError } from '../../protocol/errors.ts'
 import type { ClusterId, InodeId, SessionId } from '../../protocol/identifiers.ts'
 import type { Link } from '../../protocol/link.ts'
-import { masterApi, type Stamp } from '../../protocol/master-api.ts'
+import { clientApi, masterApi, type Stamp, type Taken } from '../../protocol/master-api.ts'
 import { repeat, type Repeated } from '../../seams/background.ts'
 import { pause } from '../../seams/clock.ts'
+import { Freshness } from '../metadata/freshness.ts'
 import type { Outside } from '../outside.ts'
 import { MasterConnection } from './connection.ts'
 import { OpenCounts } from './open-counts.ts'
@@ -37,6 +38,8 @@ type Twice = 'harmless' | 'wrong'
  * and the count of what is open. A session that expired is replaced; what was open in it is stale: see {@link epoch}.
  */
 export class MasterSession {
+  /** How fresh what the master has said still is. */
+  readonly freshness: Freshness
   readonly #outside: Outside
   readonly #options: SessionOptions
   readonly #connection: MasterConnection
@@ -46,8 +49,10 @@ export class MasterSession {
   #keepAliveMs = 0
   #cacheMs = 0
   #keepingAlive: Repeated | undefined
+  #onTaken: (taken: Taken) => void = () => {}
 
   private constructor(outside: Outside, options: SessionOptions) {
+    this.freshness = new Freshness(outside.clock)
     this.#outside = outside
     this.#options = options
     this.#connection = new MasterConnection(outside, {
@@ -85,6 +90,11 @@ export class MasterSession {
   /** Counts sessions: what was opened under a lower number than this is no longer known to the master. */
   get epoch(): number {
     return this.#epoch
+  }
+
+  /** Calls `listener` with what others have changed, before any answer that was given after that. */
+  onTaken(listener: (taken: Taken) => void): void {
+    this.#onTaken = listener
   }
 
   /** Asks; repeats until there is an answer. */
@@ -188,9 +198,12 @@ export class MasterSession {
     for (;;) {
       const link = await this.#connection.link(untilMs)
       const beganMs = clock.nowMs()
+      const sight = this.freshness.sight()
       const deadlineMs = Math.max(1, Math.min(ATTEMPT_MS, untilMs - beganMs))
       try {
-        return await run(link, deadlineMs)
+        const value = await run(link, deadlineMs)
+        this.freshness.answered(sight)
+        return value
       } catch (error) {
         const failure = asDfsError(error)
         // A new link finds out what became of the session, and declares what is open.
@@ -226,6 +239,13 @@ export class MasterSession {
   }
 
   async #startSession(link: Link, request: RequestOf<typeof startSession>): Promise<void> {
+    this.freshness.reconnected(link)
+    link.serve(clientApi, {
+      changed: taken => {
+        this.#onTaken(taken)
+        return { reply: {} }
+      },
+    }, undefined)
     const { reply } = await link.call(startSession, request, { deadlineMs: GREETING_MS })
     this.#keepAliveMs = reply.keepAliveMs
     this.#cacheMs = reply.cacheMs

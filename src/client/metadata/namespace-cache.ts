@@ -1,8 +1,9 @@
 import type { Attributes, Caller } from '../../protocol/attributes.ts'
 import type { InodeId } from '../../protocol/identifiers.ts'
+import type { Taken } from '../../protocol/master-api.ts'
 import type { Name } from '../../protocol/names.ts'
-import type { Clock } from '../../seams/clock.ts'
-import { FreshCache } from './fresh-cache.ts'
+import { FreshCache, type Mark } from './fresh-cache.ts'
+import type { Freshness } from './freshness.ts'
 import { maySearch } from './permission.ts'
 
 const ATTRIBUTES_MAX = 100_000
@@ -15,21 +16,19 @@ interface Entry {
 }
 
 interface Complete {
-  untilMs: number
   evicted: number
 }
 
 const MISSING: Entry = { inode: undefined }
 
 export interface Marks {
-  attributes: number
-  entries: number
-  complete: number
-  atMs: number
+  attributes: Mark
+  entries: Mark
+  complete: Mark
   evicted: number
 }
 
-/** Attributes and directory entries that this client has seen lately, exact about what it changed itself. */
+/** Attributes and directory entries that this client has seen, exact about what it changed itself and what it is told. */
 export class NamespaceCache {
   readonly #attributes: FreshCache<InodeId, Attributes>
   readonly #entries: FreshCache<string, Entry>
@@ -37,15 +36,14 @@ export class NamespaceCache {
   readonly #complete: FreshCache<InodeId, Complete>
   /** Entries that went before their time. Whose they were is not known: no directory from before is complete any more. */
   #evicted = 0
-  readonly #clock: Clock
-  readonly #ttlMs: number
+  readonly #freshness: Freshness
 
-  constructor(clock: Clock, ttlMs: number) {
-    this.#clock = clock
-    this.#ttlMs = ttlMs
-    this.#attributes = new FreshCache(clock, { ttlMs, itemsMax: ATTRIBUTES_MAX })
-    this.#complete = new FreshCache(clock, { ttlMs, itemsMax: DIRECTORIES_MAX })
-    this.#entries = new FreshCache(clock, {
+  /** @param ttlMs for how long the master need not be heard of */
+  constructor(freshness: Freshness, ttlMs: number) {
+    this.#freshness = freshness
+    this.#attributes = new FreshCache(freshness, { ttlMs, itemsMax: ATTRIBUTES_MAX })
+    this.#complete = new FreshCache(freshness, { ttlMs, itemsMax: DIRECTORIES_MAX })
+    this.#entries = new FreshCache(freshness, {
       ttlMs, itemsMax: ENTRIES_MAX, onEvicted: () => { this.#evicted++ },
     })
   }
@@ -65,23 +63,23 @@ export class NamespaceCache {
     return entry.inode === undefined ? 'none' : this.#attributes.get(entry.inode)
   }
 
-  /** To be taken before a read is sent, for the methods that learn from it. */
+  /** To be taken before the master is asked, for the methods that learn from its answer. */
   marks(): Marks {
+    const sight = this.#freshness.sight()
     return {
-      attributes: this.#attributes.mark(), entries: this.#entries.mark(), complete: this.#complete.mark(),
-      atMs: this.#clock.nowMs(), evicted: this.#evicted,
+      attributes: this.#attributes.mark(sight), entries: this.#entries.mark(sight), complete: this.#complete.mark(sight),
+      evicted: this.#evicted,
     }
   }
 
   /** All entries of the directory have been learned from a read that these marks were taken for. */
   learnComplete(directory: InodeId, marks: Marks): void {
-    this.#complete.learn(directory, { untilMs: marks.atMs + this.#ttlMs, evicted: marks.evicted }, marks.complete)
+    this.#complete.learn(directory, { evicted: marks.evicted }, marks.complete)
   }
 
   /** Whether all entries are known. What is known of each of them is never older than this. */
   isComplete(directory: InodeId): boolean {
-    const known = this.#complete.get(directory)
-    return known !== undefined && known.evicted === this.#evicted && this.#clock.nowMs() < known.untilMs
+    return this.#complete.get(directory)?.evicted === this.#evicted
   }
 
   /** @returns the attributes to go by: those read, or what we made of them meanwhile */
@@ -97,40 +95,53 @@ export class NamespaceCache {
   }
 
   /** Our own change gave these attributes. */
-  changed(after: Attributes): void {
+  changed(after: Attributes, marks: Marks): void {
     const known = this.#attributes.get(after.inode)
     // Answers to two changes at once may arrive in either order: then the next reader asks.
-    const overtaken = known !== undefined
-      && (known.changedNs > after.changedNs || known.contentVersion > after.contentVersion)
-    this.#attributes.change(after.inode, overtaken ? undefined : after)
+    if (known !== undefined && (known.changedNs > after.changedNs || known.contentVersion > after.contentVersion)) {
+      this.#attributes.forget(after.inode)
+    } else this.#attributes.change(after.inode, after, marks.attributes)
   }
 
   /** Our own change touched the inode in a way that only the master knows. */
-  forget(inode: InodeId | undefined): void {
-    if (inode !== undefined) this.#attributes.change(inode)
+  forget(inode: InodeId): void {
+    this.#attributes.forget(inode)
   }
 
   /** Our own change made the name lead there; to nothing without an inode. */
-  entryChanged(parent: InodeId, name: Name, inode: InodeId | undefined): void {
-    this.#entries.change(key(parent, name), { inode })
+  entryChanged(parent: InodeId, name: Name, inode: InodeId | undefined, marks: Marks): void {
+    this.#entries.change(key(parent, name), { inode }, marks.entries)
   }
 
   /** Our own change touched the name in a way that only the master knows. */
   forgetEntry(parent: InodeId, name: Name): void {
-    this.#entries.change(key(parent, name))
-    this.#complete.change(parent)
+    this.#entries.forget(key(parent, name))
+    this.#complete.forget(parent)
   }
 
   /**
    * Our own change took the name away from whatever it led to, whose links and times it changed with that.
    * @param to what the name leads to now
    */
-  entryTaken(parent: InodeId, name: Name, to: InodeId | undefined): void {
+  entryTaken(parent: InodeId, name: Name, to: InodeId | undefined, marks: Marks): void {
     const before = this.#entries.peek(key(parent, name))
     // Any inode we know may be the one: none is believed any more.
-    if (before === undefined) this.#attributes.clear()
-    else this.forget(before.inode)
-    this.entryChanged(parent, name, to)
+    if (before === undefined) this.#attributes.forgetAll()
+    else if (before.inode !== undefined) this.forget(before.inode)
+    this.entryChanged(parent, name, to, marks)
+  }
+
+  /** Others have changed this: only the master knows what it is now. */
+  taken({ beforeCall, all, inodes, entries }: Taken): void {
+    const at = this.#freshness.positionOf(beforeCall)
+    if (all) {
+      for (const cache of [this.#attributes, this.#entries, this.#complete]) cache.takeAll(at)
+    }
+    for (const inode of inodes) this.#attributes.take(inode, at)
+    for (const { parent, name } of entries) {
+      this.#entries.take(key(parent, name), at)
+      this.#complete.take(parent, at)
+    }
   }
 
   /** What the name was last known to lead to. */

@@ -6,7 +6,7 @@ import { masterApi } from '../../protocol/master-api.ts'
 import { textOf, type LinkTarget, type Name, type XattrName } from '../../protocol/names.ts'
 import type { AttributeChanges, DirectoryPage, NewNode, RenameMode, Totals } from '../file-system.ts'
 import type { MasterSession } from '../master/session.ts'
-import type { NamespaceCache } from './namespace-cache.ts'
+import type { Marks, NamespaceCache } from './namespace-cache.ts'
 import type { Neighbours } from './neighbours.ts'
 
 const methods = masterApi.methods
@@ -41,6 +41,7 @@ export class Namespace {
     this.#cache = parts.cache
     this.#neighbours = parts.neighbours
     this.#unsentOf = parts.unsentOf
+    this.#session.onTaken(taken => { this.#cache.taken(taken) })
   }
 
   async lookup(parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
@@ -80,7 +81,7 @@ export class Namespace {
   }
 
   async setAttributes(inode: InodeId, changes: AttributeChanges, caller: Caller): Promise<Attributes> {
-    return this.seen(this.changed(await this.#ifThere(inode, () =>
+    return this.seen(await this.changing(() => this.#ifThere(inode, () =>
       this.#session.mutate(methods.setAttributes, { caller, inode, changes }, 'harmless'))))
   }
 
@@ -88,62 +89,65 @@ export class Namespace {
     const marks = this.#cache.marks()
     const { touched, ...made } = await this.#guess([parent], [{ parent, name }],
       () => this.#session.mutate(methods.make, { caller, parent, name, node }))
-    this.#cache.entryChanged(parent, name, made.inode)
+    this.#cache.entryChanged(parent, name, made.inode, marks)
     // Nobody else has put anything into it yet.
     if (made.type === 'directory') this.#cache.learnComplete(made.inode, marks)
-    this.#touched(touched)
-    return this.changed(made)
+    return this.#changed(marks, made, touched)
   }
 
   async link(inode: InodeId, parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
+    const marks = this.#cache.marks()
     const { touched, ...linked } = await this.#guess([parent, inode], [{ parent, name }],
       () => this.#session.mutate(methods.link, { caller, inode, parent, name }))
-    this.#cache.entryChanged(parent, name, inode)
-    this.#touched(touched)
-    return this.seen(this.changed(linked))
+    this.#cache.entryChanged(parent, name, inode, marks)
+    return this.seen(this.#changed(marks, linked, touched))
   }
 
   /** Gives a file in the trash a name again. */
   async restore(inode: InodeId, parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
+    const marks = this.#cache.marks()
     const restored = await this.#guess([parent, inode], [{ parent, name }],
       () => this.#session.mutate(methods.restore, { caller, inode, parent, name }))
-    this.#cache.entryChanged(parent, name, inode)
-    return this.changed(restored)
+    this.#cache.entryChanged(parent, name, inode, marks)
+    return this.#changed(marks, restored)
   }
 
   async unlink(parent: InodeId, name: Name, caller: Caller): Promise<void> {
     this.#session.sendReleases()
+    const marks = this.#cache.marks()
     const { touched } = await this.#guess([parent], [{ parent, name }],
       () => this.#session.mutate(methods.unlink, { caller, parent, name }))
-    this.#cache.entryTaken(parent, name, undefined)
-    this.#touched(touched)
+    this.#cache.entryTaken(parent, name, undefined, marks)
+    this.#touched(touched, marks)
   }
 
   async removeDirectory(parent: InodeId, name: Name, caller: Caller): Promise<void> {
+    const marks = this.#cache.marks()
     const { touched } = await this.#guess([parent], [{ parent, name }],
       () => this.#session.mutate(methods.removeDirectory, { caller, parent, name }))
-    this.#cache.entryTaken(parent, name, undefined)
-    this.#touched(touched)
+    this.#cache.entryTaken(parent, name, undefined, marks)
+    this.#touched(touched, marks)
   }
 
   async rename(
     from: { parent: InodeId, name: Name }, to: { parent: InodeId, name: Name }, mode: RenameMode, caller: Caller,
   ): Promise<void> {
     this.#session.sendReleases()
+    const marks = this.#cache.marks()
     const { touched } = await this.#guess([from.parent, to.parent], [from, to],
       () => this.#session.mutate(methods.rename, { caller, from, to, mode }))
     const moved = this.#cache.entry(from.parent, from.name)
     const replaced = this.#cache.entry(to.parent, to.name)
-    this.#cache.entryTaken(from.parent, from.name, undefined)
-    this.#cache.entryTaken(to.parent, to.name, undefined)
+    this.#cache.entryTaken(from.parent, from.name, undefined, marks)
+    this.#cache.entryTaken(to.parent, to.name, undefined, marks)
     // Two names of one inode stay both, and an inode we had not seen may be anything.
-    const plain = mode !== 'exchange' && moved !== undefined && moved !== replaced
-    if (plain) this.#cache.entryChanged(to.parent, to.name, moved)
+    const plain = mode !== 'exchange' && moved !== replaced && touched.some(({ inode }) => inode === moved)
+    if (plain) this.#cache.entryChanged(to.parent, to.name, moved, marks)
     else {
       this.#cache.forgetEntry(from.parent, from.name)
       this.#cache.forgetEntry(to.parent, to.name)
     }
-    this.#touched(touched)
+    this.#touched(touched, marks)
   }
 
   async readLink(inode: InodeId): Promise<LinkTarget> {
@@ -211,18 +215,18 @@ export class Namespace {
     return this.#session.ask(methods.totals, {})
   }
 
-  /** A change of ours gave these attributes. */
-  changed(after: Attributes): Attributes {
-    this.#cache.changed(after)
-    return after
+  /** Runs a change that gives attributes, and learns from it. */
+  async changing(change: () => Promise<Attributes>): Promise<Attributes> {
+    const marks = this.#cache.marks()
+    return this.#changed(marks, await change())
   }
 
   /** Runs a call that makes a file, or finds it, and learns from it. */
   async created(parent: InodeId, name: Name, create: () => Promise<Touching>): Promise<Attributes> {
+    const marks = this.#cache.marks()
     const { touched, ...after } = await this.#guess([parent], [{ parent, name }], create)
-    this.#cache.entryChanged(parent, name, after.inode)
-    this.#touched(touched)
-    return this.changed(after)
+    this.#cache.entryChanged(parent, name, after.inode, marks)
+    return this.#changed(marks, after, touched)
   }
 
   /** The attributes with what has been written here and not sent. */
@@ -238,9 +242,14 @@ export class Namespace {
     }
   }
 
-  /** What a change of ours moved on beside its own subject. */
-  #touched(touched: readonly Attributes[]): void {
-    for (const each of touched) this.#cache.changed(each)
+  /** A change of ours, begun at `marks`, gave these attributes, and moved others on beside its own subject. */
+  #changed(marks: Marks, after: Attributes, touched: readonly Attributes[] = []): Attributes {
+    this.#touched([...touched, after], marks)
+    return after
+  }
+
+  #touched(touched: readonly Attributes[], marks: Marks): void {
+    for (const each of touched) this.#cache.changed(each, marks)
   }
 
   /** Runs a call about an inode; where that is gone, the name that led there must be asked for again. */

@@ -27,17 +27,31 @@ const FRESH_KEYS_MAX = 512
 class WouldChange extends Error {}
 const wouldChange = new WouldChange()
 
+/** Is told of whatever clients may have in their caches. */
+export interface Witness {
+  attributesChanged(inode: InodeId): void
+  entryChanged(parent: InodeId, name: Name): void
+}
+
+const nobody: Witness = { attributesChanged: () => {}, entryChanged: () => {} }
+
 /** Everything the master knows for ever. Changed only by applying journal entries, read by everyone at any time. */
 export class MasterState extends StateView {
   readonly #store: Store
   readonly #tables: Tables
   #looking = false
+  #witness = nobody
 
   constructor(store: Store) {
     const tables = openTables(store)
     super(tables)
     this.#store = store
     this.#tables = tables
+  }
+
+  /** Tells `witness` of all that is changed from now on. */
+  tell(witness: Witness): void {
+    this.#witness = witness
   }
 
   /** Runs `apply`, which applies the entry of an index; entries come in their order. */
@@ -75,12 +89,13 @@ export class MasterState extends StateView {
     assert(inode >= this.nextInode || this.inode(inode) === undefined, 'the leader hands out each inode once')
     this.#tables.counters.inodeCount++
     this.#tables.counters.nextInode = Math.max(this.#tables.counters.nextInode, inode + 1)
-    this.setInode(inode, record)
+    this.#tables.inodes.put(inode, record)
   }
 
   setInode(inode: InodeId, record: Inode): void {
     this.#change()
     this.#tables.inodes.put(inode, record)
+    this.#witness.attributesChanged(inode)
   }
 
   /** With all that belongs to it; chunks and names have gone before. */
@@ -102,6 +117,7 @@ export class MasterState extends StateView {
   setEntry(parent: InodeId, name: Name, inode: InodeId): void {
     this.#change()
     this.#tables.names.set(parent, name, inode)
+    this.#witness.entryChanged(parent, name)
   }
 
   setDirectoryName(directory: InodeId, name: Name): void {
@@ -112,6 +128,7 @@ export class MasterState extends StateView {
   removeEntry(parent: InodeId, name: Name): void {
     this.#change()
     this.#tables.names.remove(parent, name)
+    this.#witness.entryChanged(parent, name)
   }
 
   setTarget(inode: InodeId, target: LinkTarget): void {

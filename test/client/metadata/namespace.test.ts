@@ -21,7 +21,7 @@ async function clients(seed: number, count: number): Promise<{
   const sessions: MasterSession[] = []
   for (let number = 1; number <= count; number++) sessions.push(await master.session(`client-${String(number)}`))
   const namespaces = sessions.map(session => new Namespace({
-    session, cache: new NamespaceCache(master.world.clock, TTL_MS), neighbours: new Neighbours(master.world.clock, TTL_MS),
+    session, cache: new NamespaceCache(session.freshness, TTL_MS), neighbours: new Neighbours(master.world.clock, TTL_MS),
     unsentOf: () => undefined,
   }))
   return { master, sessions, namespaces, end: () => { master.remove() } }
@@ -54,10 +54,12 @@ const anyStep = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('list' as const), parent: fc.nat(2) }) },
 )
 
-t.test('whatever a client does, its caches show it at once', async t => {
-  const { master, sessions: [session], namespaces: [namespace], end } = await clients(1, 1)
+t.test('whatever a client does its caches show at once, and those of another with the next answer', async t => {
+  const { master, sessions: [session, otherSession], namespaces: [namespace, otherNamespace], end } = await clients(1, 2)
   t.teardown(end)
-  if (session === undefined || namespace === undefined) throw new Error('no client')
+  if (session === undefined || namespace === undefined || otherSession === undefined || otherNamespace === undefined) {
+    throw new Error('no client')
+  }
   let seen = 0
   let round = 0
   await fc.assert(fc.asyncProperty(fc.array(anyStep, { minLength: 20, maxLength: 40 }), async steps => {
@@ -95,16 +97,20 @@ t.test('whatever a client does, its caches show it at once', async t => {
         }
       }
       await master.finish(change().catch(asDfsError))
-      for (const parent of top) {
-        const directory = await master.finish(session.ask(masterApi.methods.attributes, { inode: parent }))
-        t.strictSame(await master.finish(namespace.attributes(parent)), directory, `a directory after ${step.do}`)
-        for (const each of ['a', 'b', 'c']) {
-          const at = { parent, name: name(each) }
-          const found = await master.finish(namespace.lookup(at.parent, at.name, superuser).catch(() => undefined))
-          t.strictSame(found, await truth(at), `a name after ${step.do}`)
-          if (found !== undefined) seen++
+      for (const [viewer, view] of [[session, namespace], [otherSession, otherNamespace]] as const) {
+        for (const parent of top) {
+          const directory = await master.finish(viewer.ask(masterApi.methods.attributes, { inode: parent }))
+          t.strictSame(await master.finish(view.attributes(parent)), directory, `a directory after ${step.do}`)
+          for (const each of ['a', 'b', 'c']) {
+            const at = { parent, name: name(each) }
+            const found = await master.finish(view.lookup(at.parent, at.name, superuser).catch(() => undefined))
+            t.strictSame(found, await truth(at), `a name after ${step.do}`)
+            if (found !== undefined) seen++
+          }
         }
       }
+      // Old enough that only what the master says of changes keeps anything alive.
+      await master.pass(TTL_MS)
     }
   }), { numRuns: 20, seed: 7 })
   t.ok(seen > 100, `something was there to be seen: ${String(seen)}`)
@@ -126,6 +132,42 @@ t.test('what others change is seen within the stated time, and not asked for bef
   await master.pass(TTL_MS)
   t.match(await master.finish(other.attributes(inode)), { mode: 0o600 })
   t.match(await master.finish(other.lookup(ROOT_INODE, name('new'), superuser)), { type: 'file' })
+})
+
+t.test('what nobody has changed stays known while the master answers', async t => {
+  const { master, sessions: [, session], namespaces: [one, other], end } = await clients(3, 2)
+  t.teardown(end)
+  if (one === undefined || other === undefined || session === undefined) throw new Error('no client')
+  const directory = { type: 'directory' as const, mode: 0o755 }
+  const mine = await master.finish(one.make(ROOT_INODE, name('mine'), directory, superuser))
+  for (const each of ['a', 'b']) await master.finish(one.make(mine.inode, name(each), directory, superuser))
+  for (const each of ['a', 'b', 'none']) {
+    await master.finish(other.lookup(mine.inode, name(each), superuser).catch(asDfsError))
+  }
+  await master.finish(one.make(mine.inode, name('none'), directory, superuser))
+  await master.finish(one.removeDirectory(mine.inode, name('a'), superuser))
+  await master.pass(60 * TTL_MS)
+  await master.finish(session.ask(masterApi.methods.attributes, { inode: ROOT_INODE }))
+  const before = master.world.network.delivered
+  t.match(await master.finish(other.lookup(mine.inode, name('b'), superuser)), { type: 'directory' })
+  t.equal(master.world.network.delivered, before, 'without a message')
+  t.match(await master.finish(other.lookup(mine.inode, name('none'), superuser)), { type: 'directory' })
+  t.match(await master.finish(other.lookup(mine.inode, name('a'), superuser).catch(asDfsError)), { code: 'no-such-entry' })
+})
+
+t.test('more changes than can be told: nothing is believed', async t => {
+  const { master, sessions: [, session], namespaces: [one, other], end } = await clients(4, 2)
+  t.teardown(end)
+  if (one === undefined || other === undefined || session === undefined) throw new Error('no client')
+  const file = { type: 'file' as const, mode: 0o644 }
+  const first = await master.finish(one.make(ROOT_INODE, name('first'), file, superuser))
+  await master.finish(other.lookup(ROOT_INODE, name('first'), superuser))
+  await master.finish(one.setAttributes(first.inode, { mode: 0o600 }, superuser))
+  for (let count = 0; count < 2_500; count++) {
+    await master.finish(one.make(ROOT_INODE, name(`file-${String(count)}`), file, superuser))
+  }
+  await master.finish(session.ask(masterApi.methods.attributes, { inode: ROOT_INODE }))
+  t.match(await master.finish(other.lookup(ROOT_INODE, name('first'), superuser)), { mode: 0o600 })
 })
 
 t.test('a name that a change stumbled over is seen at once', async t => {
@@ -231,6 +273,8 @@ t.test('who asks for several names of a small directory gets all of them', async
     return inode
   }
   const look = async (inode: InodeId, files: number): Promise<number> => {
+    // Here it is told of what the other has made.
+    for (let time = 1; time <= 2; time++) await master.finish(namespace.freshAttributes(ROOT_INODE))
     const before = master.world.network.delivered
     for (let file = 0; file < files; file++) {
       t.match(await master.finish(namespace.lookup(inode, name(String(file)), superuser)), { type: 'file' })
