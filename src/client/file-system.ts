@@ -61,7 +61,11 @@ export interface FileSystem {
    * may be that old already.
    */
   readonly cacheMs: number
+  /** What {@link lookup} would find, where nobody need be asked. @throws DfsError 'no-such-entry' known to be missing */
+  knownEntry(parent: InodeId, name: Name, caller: Caller): Attributes | undefined
   lookup(parent: InodeId, name: Name, caller: Caller): Promise<Attributes>
+  /** What {@link attributes} would give, where nobody need be asked. */
+  knownAttributes(inode: InodeId): Attributes | undefined
   attributes(inode: InodeId): Promise<Attributes>
   setAttributes(inode: InodeId, changes: AttributeChanges, caller: Caller): Promise<Attributes>
   /** Makes any node. @throws DfsError 'already-exists' */
@@ -108,6 +112,8 @@ export interface OpenFile {
   read(offsetBytes: number, lengthBytes: number): Promise<readonly Uint8Array[]>
   /** As read, for whoever says when he no longer needs the bytes: their memory is used again then. */
   lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes>
+  /** It will be read from its start soon, by somebody who has none of it: what is small is fetched already. */
+  readAhead(): void
   /**
    * Takes the bytes over; they need not have left when this resolves. The buffer may be used again after it has.
    * A background write that failed rejects here, in `flush` or in `sync`, once.

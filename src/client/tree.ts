@@ -21,8 +21,16 @@ export class Tree implements FileSystem {
     this.#files = parts.files
   }
 
+  knownEntry(parent: InodeId, name: Name, caller: Caller): Attributes | undefined {
+    return this.#namespace.knownEntry(parent, name, caller)
+  }
+
   lookup(parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
     return this.#namespace.lookup(parent, name, caller)
+  }
+
+  knownAttributes(inode: InodeId): Attributes | undefined {
+    return this.#namespace.knownAttributes(inode)
   }
 
   attributes(inode: InodeId): Promise<Attributes> {

@@ -54,7 +54,8 @@ export class DirectoryListing {
   }
 
   async #pageOf(position: number): Promise<Page> {
-    const known = this.#recent.find(page => position >= page.first && position < page.first + page.entries.length)
+    const known = this.#recent.find(page =>
+      position >= page.first && (page.complete || position < page.first + page.entries.length))
     if (known !== undefined) return known
     let start = this.#starts.findLast(({ first }) => first <= position) ?? { first: 0, after: undefined }
     for (;;) {

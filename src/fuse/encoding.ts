@@ -68,18 +68,24 @@ function validity(mount: Mount): { seconds: number, nanoseconds: number } {
 }
 
 /** Answers with attributes of an inode that the kernel has. */
-export async function attributesReply(mount: Mount, attributes: Attributes): Promise<Reply> {
-  await mount.cache.told(attributes)
-  const { seconds, nanoseconds } = validity(mount)
-  return { parts: [attrOut.encode({ attrValid: seconds, attrValidNsec: nanoseconds, ...attrOf(attributes) })] }
+export function attributesReply(mount: Mount, attributes: Attributes): Reply | Promise<Reply> {
+  const reply = (): Reply => {
+    const { seconds, nanoseconds } = validity(mount)
+    return { parts: [attrOut.encode({ attrValid: seconds, attrValidNsec: nanoseconds, ...attrOf(attributes) })] }
+  }
+  const invalidation = mount.cache.told(attributes)
+  return invalidation === undefined ? reply() : invalidation.then(reply)
 }
 
 /** Answers with an entry: from now on the kernel holds the inode, until it forgets it. */
-export async function entryReply(mount: Mount, attributes: Attributes): Promise<Reply> {
-  await mount.cache.looked(attributes)
-  const entry = Buffer.allocUnsafe(entryOut.sizeBytes)
-  encodeEntry(mount, attributes, entry, 0)
-  return { parts: [entry], unanswered: () => { mount.cache.forget(attributes.inode, 1) } }
+export function entryReply(mount: Mount, attributes: Attributes): Reply | Promise<Reply> {
+  const reply = (): Reply => {
+    const entry = Buffer.allocUnsafe(entryOut.sizeBytes)
+    encodeEntry(mount, attributes, entry, 0)
+    return { parts: [entry], unanswered: () => { mount.cache.forget(attributes.inode, 1) } }
+  }
+  const invalidation = mount.cache.looked(attributes)
+  return invalidation === undefined ? reply() : invalidation.then(reply)
 }
 
 /** The bytes of an entry; whoever sends it tells the cache. */

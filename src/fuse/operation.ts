@@ -43,27 +43,33 @@ export interface Reply {
 
 export type Outcome = { reply: Reply } | { errno: KernelErrno }
 
-/** A served kind of request. */
-export type Operation = (mount: Mount, request: Request) => Promise<Outcome>
+/** A served kind of request. What can be answered at once is: each turn of a promise costs as much as the answer. */
+export type Operation = (mount: Mount, request: Request) => Outcome | Promise<Outcome>
 
 /** Where nothing but success is to be told. */
 export const done: Reply = { parts: [] }
 
 /** Wraps decode, call, encode: whatever is thrown becomes an errno, and each operation leaves a line at debug. */
 export function operation(name: string, run: (mount: Mount, request: Request) => Promise<Reply> | Reply): Operation {
-  return async (mount, request) => {
+  return (mount, request) => {
     const startedMs = mount.clock.nowMs()
-    try {
-      const reply = await run(mount, request)
+    const succeeded = (reply: Reply): Outcome => {
       mount.log.debug({ operation: name, inode: request.inode, tookMs: mount.clock.nowMs() - startedMs }, name)
       return { reply }
-    } catch (error) {
+    }
+    const failed = (error: unknown): Outcome => {
       const errno = errnoOf(error)
       const facts = { operation: name, inode: request.inode, tookMs: mount.clock.nowMs() - startedMs, errno }
       // An I/O error is what a user will ask about: it must be found in the log without debug lines.
       if (errno === 'EIO') mount.log.warn({ ...facts, error: asDfsError(error) }, `${name} failed`)
       else mount.log.debug(facts, `${name}: ${errno}`)
       return { errno }
+    }
+    try {
+      const reply = run(mount, request)
+      return reply instanceof Promise ? reply.then(succeeded, failed) : succeeded(reply)
+    } catch (error) {
+      return failed(error)
     }
   }
 }

@@ -60,3 +60,12 @@ t.test('rewinding shows what was created since', async t => {
   listing.rewind()
   t.equal((await listing.from(0)).length, 4)
 })
+
+t.test('the end of a directory is known without asking for it', async t => {
+  const fileSystem = await filled(100)
+  const asked = t.capture(fileSystem, 'readDirectory', fileSystem.readDirectory.bind(fileSystem))
+  const listing = new DirectoryListing(fileSystem, fileSystem.root)
+  t.equal((await listing.from(0)).length, 100)
+  t.strictSame(await listing.from(100), [])
+  t.equal(asked().length, 1)
+})

@@ -50,9 +50,13 @@ export class MemoryFileSystem implements FileSystem {
     return node
   }
 
+  knownEntry(): undefined {}
+
   lookup(parent: InodeId, name: Name): Promise<Attributes> {
     return attempt(() => ({ ...this.#entry(parent, name).attributes }))
   }
+
+  knownAttributes(): undefined {}
 
   attributes(inode: InodeId): Promise<Attributes> {
     return attempt(() => ({ ...this.node(inode).attributes }))

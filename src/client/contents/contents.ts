@@ -58,14 +58,15 @@ export class FileContents {
   readonly #unsettled: Unsettled
   /** Writers go together, changes of the size alone. */
   readonly #gate = new Gate()
-  /** Chunks with bytes that may not be on stable storage. */
-  readonly #unsynced: UnsyncedChunks
+  #unsyncedChunks: UnsyncedChunks | undefined
   #sizeBytes: number
   #contentVersion: number
   readonly #faults: Faults
   #syncing: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
   #closed = false
+  /** Something was written through this: only then is there anything to hand over. */
+  #begun = false
   /** The chunk of index 0, where it got bytes that the master was not told of. */
   #firstUsed: ChunkId | undefined
 
@@ -76,7 +77,7 @@ export class FileContents {
     this.#sizeBytes = attributes.sizeBytes
     this.#contentVersion = attributes.contentVersion
     this.#path = data
-    this.#unsynced = data.unsyncedOf(this.#inode)
+    this.#unsyncedChunks = data.unsyncedOf(this.#inode)
     this.#authority = authority
     this.#faults = new Faults(({ message }) => {
       data.log.warn({ inode: this.#inode }, `a write in the background failed: ${message}`)
@@ -151,8 +152,17 @@ export class FileContents {
   }
 
   /** Shorter only at the end of the file. */
-  async lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
-    if (!this.#appender.empty) await this.#appender.flushed()
+  lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
+    const lend = (): Promise<LentBytes> => this.#lend(offsetBytes, lengthBytes)
+    return this.#appender.empty ? lend() : this.#appender.flushed().then(lend)
+  }
+
+  /** Whoever opened the file is about to read it from its start. */
+  readAhead(): void {
+    if (this.#writer.empty && this.#appender.empty) this.#reader.readSmall(this.#sizeBytes)
+  }
+
+  async #lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
     const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
     if (offsetBytes >= endBytes) return given([])
     const covered = this.#writer.covers(offsetBytes, endBytes)
@@ -180,8 +190,10 @@ export class FileContents {
    * by hand, or the time of the writes would replace them later.
    */
   async flush(): Promise<void> {
-    await this.#send()
-    await this.#settle()
+    if (this.#begun) {
+      await this.#send()
+      await this.#settle()
+    }
     this.#faults.tell()
   }
 
@@ -297,7 +309,13 @@ export class FileContents {
     return { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, sizeBytes: this.#sizeBytes }
   }
 
+  /** Chunks with bytes that may not be on stable storage. */
+  get #unsynced(): UnsyncedChunks {
+    return this.#unsyncedChunks ??= this.#path.newUnsynced(this.#inode)
+  }
+
   #begin(): void {
+    this.#begun = true
     this.#unsettled.written()
     this.#arm()
   }

@@ -117,12 +117,14 @@ export class DataPath {
   }
 
   /** Chunks of a file that this client wrote, under whichever handle, and that may not be on stable storage. */
-  unsyncedOf(inode: InodeId): UnsyncedChunks {
-    let chunks = this.#unsynced.get(inode)
-    if (chunks === undefined) {
-      chunks = new UnsyncedChunks()
-      this.#unsynced.set(inode, chunks)
-    }
+  unsyncedOf(inode: InodeId): UnsyncedChunks | undefined {
+    return this.#unsynced.get(inode)
+  }
+
+  /** A place for them, of a file of which nothing is known yet. */
+  newUnsynced(inode: InodeId): UnsyncedChunks {
+    const chunks = new UnsyncedChunks()
+    this.#unsynced.set(inode, chunks)
     return chunks
   }
 

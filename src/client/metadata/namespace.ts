@@ -44,14 +44,20 @@ export class Namespace {
     this.#session.onTaken(taken => { this.#cache.taken(taken) })
   }
 
+  /** See FileSystem. */
+  knownEntry(parent: InodeId, name: Name, caller: Caller): Attributes | undefined {
+    const known = this.#cache.lookup(parent, name, caller)
+    if (known === 'none') throw new DfsError('no-such-entry', textOf(name))
+    return known === undefined ? undefined : this.seen(known)
+  }
+
   async lookup(parent: InodeId, name: Name, caller: Caller): Promise<Attributes> {
-    let known = this.#cache.lookup(parent, name, caller)
+    let known = this.knownEntry(parent, name, caller)
     if (known === undefined && this.#neighbours.areWanted(parent)) {
       await this.#readWhole(parent)
-      known = this.#cache.lookup(parent, name, caller)
+      known = this.knownEntry(parent, name, caller)
     }
-    if (known === 'none') throw new DfsError('no-such-entry', textOf(name))
-    if (known !== undefined) return this.seen(known)
+    if (known !== undefined) return known
     const marks = this.#cache.marks()
     try {
       const found = await this.#session.ask(methods.lookup, { parent, name, caller })
@@ -63,8 +69,14 @@ export class Namespace {
     }
   }
 
+  /** See FileSystem. */
+  knownAttributes(inode: InodeId): Attributes | undefined {
+    const known = this.#cache.attributes(inode)
+    return known === undefined ? undefined : this.seen(known)
+  }
+
   async attributes(inode: InodeId): Promise<Attributes> {
-    return this.seen(this.#cache.attributes(inode) ?? await this.freshAttributes(inode))
+    return this.knownAttributes(inode) ?? this.seen(await this.freshAttributes(inode))
   }
 
   /** From the master itself, without what is unsent here. */

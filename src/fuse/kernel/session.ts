@@ -148,12 +148,18 @@ export class KernelSession {
       this.#buffers.giveBack(buffer)
       return
     }
-    this.#inFlight.set(header.unique, { pid: header.pid })
-    const request = { opcode: header.opcode, inode, uid: header.uid, gid: header.gid, pid: header.pid, body }
-    void operation(this.mount, request).then(outcome => {
-      this.#finish(header.unique, outcome)
+    const { unique, opcode, uid, gid, pid } = header
+    const outcome = operation(this.mount, { opcode, inode, uid, gid, pid, body })
+    if (outcome instanceof Promise) {
+      this.#inFlight.set(unique, { pid })
+      void outcome.then(later => {
+        this.#finish(unique, later)
+        this.#buffers.giveBack(buffer)
+      })
+    } else {
+      this.#tell(unique, outcome)
       this.#buffers.giveBack(buffer)
-    })
+    }
   }
 
   /** What needs no operation: bookkeeping that gets no answer, and what is not served. */
@@ -196,6 +202,10 @@ export class KernelSession {
     }
     this.#inFlight.delete(unique)
     inFlight.interruptTimer?.cancel()
+    this.#tell(unique, outcome)
+  }
+
+  #tell(unique: number, outcome: Outcome): void {
     if ('errno' in outcome) this.#answerErrno(unique, outcome.errno)
     else this.#answer(unique, outcome.reply)
   }

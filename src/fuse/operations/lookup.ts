@@ -4,7 +4,9 @@ import { entryReply } from '../encoding.ts'
 import { operation } from '../operation.ts'
 
 /** Finds a name in a directory. That the caller may search it, the kernel has checked (default_permissions). */
-export const lookup = operation('lookup', async (mount, { inode, body }) => {
+export const lookup = operation('lookup', (mount, { inode, body }) => {
   const { name } = nameAt(body, 0)
-  return entryReply(mount, await mount.fileSystem.lookup(inode, name, superuser))
+  const known = mount.fileSystem.knownEntry(inode, name, superuser)
+  if (known !== undefined) return entryReply(mount, known)
+  return mount.fileSystem.lookup(inode, name, superuser).then(found => entryReply(mount, found))
 })

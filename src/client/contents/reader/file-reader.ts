@@ -10,6 +10,9 @@ const PIECE_BYTES = 1024 * 1024
 /** Random reads are widened to whole pages of this size. */
 const PAGE_BYTES = 4096
 
+/** A file of at most this size is wanted as a whole by whoever reads it. */
+const SMALL_BYTES = 128 * 1024
+
 let filesSoFar = 0
 
 /** Reads what the replicas have of one file, ahead of those who read it from front to end. Knows nothing of unsent bytes. */
@@ -37,7 +40,9 @@ export class FileReader {
       const from = next
       const place = this.#placeOf(from, sizeBytes)
       const to = Math.min(place.endBytes, endBytes)
-      const piece = this.#known(place.startBytes, to) ?? (windowPieces > 0 ? this.#fetch(place) : undefined)
+      // Who takes all of a piece leaves nothing of it for others to find.
+      const wantsAll = from === place.startBytes && to === place.endBytes
+      const piece = this.#known(place.startBytes, to) ?? (windowPieces > 0 && !wantsAll ? this.#fetch(place) : undefined)
       loans.push(piece === undefined
         ? this.#lendPages(from, to, place.endBytes)
         : this.#lendPiece(piece, place.startBytes, from, to))
@@ -46,6 +51,13 @@ export class FileReader {
     this.#readAhead(next, windowPieces, sizeBytes)
     const [only] = loans
     return loans.length === 1 && only !== undefined ? only : joined(await Promise.all(loans))
+  }
+
+  /** Has a small file on its way before the first request for its bytes comes. */
+  readSmall(sizeBytes: number): void {
+    if (sizeBytes === 0 || sizeBytes > SMALL_BYTES) return
+    const place = this.#placeOf(0, sizeBytes)
+    if (place.endBytes === sizeBytes && this.#known(0, sizeBytes) === undefined) this.#fetch(place)
   }
 
   /** The replicas have other bytes there now. */
@@ -76,6 +88,7 @@ export class FileReader {
   }
 
   #known(startBytes: number, endBytes: number): Piece | undefined {
+    if (!this.#starts.has(startBytes)) return undefined
     const piece = this.#path.pieces.get(this.#file, startBytes)
     // One that was fetched when the file was shorter lacks bytes.
     return piece === undefined || startBytes + piece.lengthBytes < endBytes ? undefined : piece

@@ -26,6 +26,8 @@ export class GivenUp {
 
   /** What to tell at once instead of waiting. */
   errorOf(inode: InodeId, index: ChunkIndex): DfsError | undefined {
+    // So it nearly always is, and every read asks.
+    if (this.#chunks.size === 0) return undefined
     const found = this.#chunks.get(keyOf(inode, index))
     return found !== undefined && found.untilMs > this.#clock.nowMs() ? found.error : undefined
   }

@@ -104,7 +104,7 @@ function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRang
     let ended = false
     let slow: Timer | undefined
     let noneThere = 0
-    let lastError: unknown = new DfsError('no-replica', `chunk ${location.chunk} has no replica on a live server`)
+    let lastError: unknown
     const askNext = (): void => {
       slow?.cancel()
       const replica = replicas[asked]
@@ -114,7 +114,7 @@ function readSomewhere(path: DataPath, location: ChunkLocation, range: ChunkRang
         if (running === 0) {
           end(() => {
             if (isNone) resolve('none was made')
-            else reject(lastError)
+            else reject(lastError ?? new DfsError('no-replica', `chunk ${location.chunk} has no replica on a live server`))
           })
         }
         return
@@ -146,7 +146,7 @@ async function readReplica(
   const { chunk, version } = location
   const startedMs = path.clock.nowMs()
   try {
-    const link = await path.pool.link(address, 'bulk')
+    const link = path.pool.ready(address, 'bulk') ?? await path.pool.link(address, 'bulk')
     const { reply, payload } = await link.call(chunkserverApi.methods.read,
       { chunk, version, offsetBytes: range.offsetBytes, lengthBytes: range.lengthBytes }, { deadlineMs: ATTEMPT_MS })
     if (payload.length > range.lengthBytes || checksumOf(payload) !== reply.checksum) {
