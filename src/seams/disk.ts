@@ -38,6 +38,8 @@ export interface Disk {
   rename(from: string, to: string): void
   /** Removes a file; one that is not there is fine. */
   remove(name: string): void
+  /** The same with a file that may be large, which takes some ms: others are served meanwhile. */
+  removeLarge(name: string): Promise<void>
   /** When this resolves, the names made, renamed and removed in the folder survive a power cut. */
   syncFolder(folder: string): Promise<void>
   capacity(): Capacity

@@ -29,6 +29,7 @@ export function folder(root: string): Disk {
     },
     rename: (from, to) => { attempt(at(from), () => { fs.renameSync(at(from), at(to)) }) },
     remove: name => { attempt(at(name), () => { removeFile(at(name)) }) },
+    removeLarge: name => fs.promises.rm(at(name), { force: true }).catch((error: unknown) => { throw diskError(at(name), error) }),
     syncFolder: name => syncFolder(at(name)),
     capacity: () => capacity(root),
     bootId: () => attempt('/proc/sys/kernel/random/boot_id', () =>

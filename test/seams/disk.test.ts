@@ -79,6 +79,10 @@ function diskContract(name: string, make: () => Disk): void {
     disk.remove('folder/two')
     disk.remove('folder/two')
     t.strictSame(disk.list('folder'), [])
+    disk.open('folder/large', 'create').close()
+    await disk.removeLarge('folder/large')
+    await disk.removeLarge('folder/large')
+    t.strictSame(disk.list('folder'), [])
   })
 
   t.test(`${name}: a file that is to be empty is made, or loses what it had`, t => {

@@ -133,6 +133,7 @@ function diskOf(disk: SimulatedDisk, life: Life): Disk {
     list: folder => alive().list(folder),
     rename: (from, to) => { alive().rename(from, to) },
     remove: name => { alive().remove(name) },
+    removeLarge: name => alive().removeLarge(name),
     syncFolder: folder => alive().syncFolder(folder),
     capacity: () => alive().capacity(),
     bootId: () => alive().bootId(),

@@ -263,6 +263,11 @@ export class SimulatedDisk implements Disk {
     if (this.#files.has(name)) this.#setName(name, undefined)
   }
 
+  async removeLarge(name: string): Promise<void> {
+    this.remove(name)
+    await this.takeTime()
+  }
+
   async syncFolder(folder: string): Promise<void> {
     this.call()
     const asked = this.#nameChanges.filter(change => change.folder === (folder === '.' ? '' : folder))

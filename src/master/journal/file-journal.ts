@@ -119,7 +119,7 @@ export class FileJournal implements Journal {
     const done = segments.filter((_segment, position) => (segments[position + 1]?.first ?? Infinity) <= index)
     if (done.length === 0) return
     // The oldest first, and synced, so that no power cut leaves a gap.
-    for (const { name } of done) this.#disk.remove(name)
+    for (const { name } of done) await this.#disk.removeLarge(name)
     await this.#disk.syncFolder(FOLDER)
   }
 
