@@ -124,7 +124,7 @@ export class NamespaceCache {
    * @param to what the name leads to now
    */
   entryTaken(parent: InodeId, name: Name, to: InodeId | undefined, marks: Marks): void {
-    const before = this.#entries.peek(key(parent, name))
+    const before = this.#entries.peek(key(parent, name)) ?? (this.isComplete(parent) ? MISSING : undefined)
     // Any inode we know may be the one: none is believed any more.
     if (before === undefined) this.#attributes.forgetAll()
     else if (before.inode !== undefined) this.forget(before.inode)

@@ -259,6 +259,9 @@ t.test('what an answer has told already is not asked for', async t => {
     await namespace.attributes(file.inode)
     await namespace.lookup(ROOT_INODE, name('moved'), superuser)
   }), 0, 'a rename tells of both directories and of what it moved')
+  await master.finish(namespace.make(inode, name('other'), node, superuser))
+  await master.finish(namespace.rename({ parent: ROOT_INODE, name: name('moved') }, { parent: inode, name: name('back') }, 'replace', superuser))
+  t.equal(await messagesOf(() => namespace.lookup(inode, name('other'), superuser)), 0, 'and takes nothing else away')
 })
 
 t.test('who asks for several names of a small directory gets all of them', async t => {
