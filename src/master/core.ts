@@ -37,8 +37,8 @@ export interface CoreOptions {
 }
 
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
-/** Entries that one write and one sync make durable. */
-const BATCH_MAX = 512
+/** Entries that one write and one sync make durable: applying them takes some ms, in which nobody is served. */
+const BATCH_MAX = 256
 
 /** What callers try in order to see whether it can be done. Of all else kernels know before whether it can. */
 const OFTEN_REFUSED: ReadonlySet<EntryKind> = new Set<EntryKind>(['removeDirectory', 'setXattr', 'removeXattr'])

@@ -3,7 +3,7 @@ import type { Effects } from '../entries.ts'
 import type { Inode, MasterState } from '../state/index.ts'
 
 /** A huge file is cut in pieces, so that nobody waits behind it. */
-export const CHUNKS_PER_ENTRY = 4_096
+export const CHUNKS_PER_ENTRY = 2_048
 
 /** Takes the chunks from `first` to before `end` from a file. @returns how many there were */
 export function freeChunks(

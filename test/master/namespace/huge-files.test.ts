@@ -56,7 +56,7 @@ t.test('pieces are bounded', async t => {
   f.core.onFreed(freed => { sizes.push(freed.length) })
   await cut(f, inode, 0)
   await settled(f)
-  t.strictSame(sizes, [4_096, 4_096, CHUNKS - 2 * 4_096])
+  t.strictSame(sizes, [2_048, 2_048, 2_048, 2_048, CHUNKS - 4 * 2_048])
 })
 
 t.test('a crash amid a cut: the next start goes on with it', async t => {
