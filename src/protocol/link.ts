@@ -4,6 +4,7 @@ import type { Connection } from '../seams/network.ts'
 import type { Answer, Api, Given, Handlers, Method, Methods, ReplyOf, RequestOf } from './api.ts'
 import { asDfsError, DfsError, errorCodeOf, errors } from './errors.ts'
 import { recycle } from '../seams/payloads.ts'
+import { checked } from './fits.ts'
 import { limits } from './limits.ts'
 import { Liveness } from './liveness.ts'
 import { decodeMessage, encodeMessage, MessageKind, type Message } from './wire.ts'
@@ -196,7 +197,7 @@ export class Link {
       this.#answerFailure(call, new DfsError('unknown-method', `method ${String(number)} is not served here`))
       return
     }
-    const parsed = served.method.request.safeParse(header)
+    const parsed = checked(served.method.request, header)
     if (!parsed.success) {
       const error = new DfsError('bad-message', `${served.name}: ${parsed.error.message}`)
       // Told before the connection closes, or the caller would send the same again over the next one.
@@ -252,7 +253,7 @@ export class Link {
   #reply({ call, header, payload }: Message): void {
     const waiting = this.#take(call)
     if (waiting === undefined) return
-    const parsed = waiting.method.reply.safeParse(header)
+    const parsed = checked(waiting.method.reply, header)
     if (!parsed.success) {
       waiting.reject(new DfsError('bad-message', `${this.remote}: ${parsed.error.message}`))
       throw new DfsError('bad-message', parsed.error.message)

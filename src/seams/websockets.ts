@@ -133,15 +133,14 @@ class SocketConnection implements Connection {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     const frames = framesOf(parts, this.#masked)
     const last = frames.length - 1
+    const sent = left === undefined ? this.#sent : (error?: Error | null): void => {
+      this.#sent()
+      if (error == null) left()
+    }
     // Corked, they leave with one system call, and wake the receiver once.
-    this.#stream.cork()
-    frames.forEach((frame, index) => {
-      this.#stream.write(frame, index < last ? undefined : error => {
-        this.#sent()
-        if (error == null) left?.()
-      })
-    })
-    this.#stream.uncork()
+    if (last > 0) this.#stream.cork()
+    frames.forEach((frame, index) => { this.#stream.write(frame, index < last ? undefined : sent) })
+    if (last > 0) this.#stream.uncork()
   }
 
   readonly #sent = (): void => {
