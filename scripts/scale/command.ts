@@ -66,7 +66,9 @@ const script = (name: string): string => join(import.meta.dirname, name)
 const children = new Set<ChildProcess>()
 
 function start(name: string, request: object): ChildProcess {
-  const child = fork(script(name), [JSON.stringify(request)], { execArgv: ['--disable-warning=ExperimentalWarning'] })
+  // The heap is that of bin/dfs-master: one of these processes does its work.
+  const execArgv = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4']
+  const child = fork(script(name), [JSON.stringify(request)], { execArgv })
   children.add(child)
   child.on('exit', () => { children.delete(child) })
   return child
