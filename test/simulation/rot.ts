@@ -34,7 +34,7 @@ export async function rotOnce({ world: { clock } }: SimulatedCluster, disk: Simu
 /** In its bytes, its checksums or its header. */
 function rot(disk: SimulatedDisk, random: SeededRandom): FileName | undefined {
   const clean = [...disk.contents()]
-    .filter(([name, file]) => name.endsWith('.replica') && readReplica(file).header?.clean === true && isSound(file))
+    .filter(([name, file]) => name.endsWith('.replica') && readReplica(file).header?.mark === 'clean' && isSound(file))
   if (clean.length === 0) return undefined
   const [name, file] = random.pick(clean)
   const { bytes } = readReplica(file)

@@ -1,4 +1,4 @@
-import { checksumOf } from '../../protocol/checksum.ts'
+import { checksumOf, type Checksum } from '../../protocol/checksum.ts'
 import type { ChunkOrigin, ReplicaReport } from '../../protocol/chunks.ts'
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
 
@@ -10,22 +10,30 @@ const MAGIC = 0x64667372
 const FORMAT = 2
 
 const at = {
-  magic: 0, format: 4, state: 5, clean: 6, bootLength: 7, chunk: 8, version: 16, inode: 24, index: 32, chunkSize: 40,
-  length: 48, pendingFrom: 56, pendingTo: 64, boot: 72, checksum: 124,
+  magic: 0, format: 4, state: 5, mark: 6, bootLength: 7, chunk: 8, version: 16, inode: 24, index: 32, chunkSize: 40,
+  length: 48, pendingFrom: 56, pendingTo: 64, boot: 72, digest: 120, checksum: 124,
 } as const
-const BOOT_BYTES_MAX = at.checksum - at.boot
+const BOOT_BYTES_MAX = at.digest - at.boot
 const states = ['good', 'doubtful', 'corrupt'] as const
+const marks = ['dirty', 'clean', 'settling'] as const
+
+/**
+ * 'clean': data and table are on stable storage and agree. 'settling': they are if they match the header, which went to the
+ * disk with them and not behind them. 'dirty': nothing is known.
+ */
+export type Mark = (typeof marks)[number]
 
 /** What a replica's file says in front of checksums and bytes. It fits a sector: old or new after a power cut. */
 export interface Header {
   chunk: ChunkId
   version: ChunkVersion
   origin: ChunkOrigin
-  /** Of a clean replica; that of a dirty one is what its file has behind the table. */
+  /** That of a dirty replica is what its file has behind the table. */
   lengthBytes: number
   state: ReplicaReport['state']
-  /** Data and table are on stable storage and agree. */
-  clean: boolean
+  mark: Mark
+  /** Of the table, where it is settling. */
+  digest: Checksum
   /** Bytes that the latest mutation may have changed without their table entries. */
   pending: { from: number, to: number }
   /** The boot of the operating system in which this was written. */
@@ -49,7 +57,7 @@ export function encodeHeader(header: Header): Buffer {
   scratch.writeUInt32BE(MAGIC, at.magic)
   scratch.writeUInt8(FORMAT, at.format)
   scratch.writeUInt8(states.indexOf(header.state), at.state)
-  scratch.writeUInt8(header.clean ? 1 : 0, at.clean)
+  scratch.writeUInt8(marks.indexOf(header.mark), at.mark)
   scratch.writeUInt8(Math.min(header.bootId.length, BOOT_BYTES_MAX), at.bootLength)
   putWhole(header.chunk, at.chunk)
   putWhole(header.version, at.version)
@@ -60,6 +68,7 @@ export function encodeHeader(header: Header): Buffer {
   putWhole(header.pending.from, at.pendingFrom)
   putWhole(header.pending.to, at.pendingTo)
   scratch.write(header.bootId, at.boot, BOOT_BYTES_MAX, 'latin1')
+  scratch.writeUInt32LE(header.digest, at.digest)
   scratch.writeUInt32LE(checksumOf(scratch.subarray(0, at.checksum)), at.checksum)
   return scratch
 }
@@ -84,7 +93,8 @@ export function decodeHeader(bytes: Buffer): FoundHeader {
       },
       lengthBytes: whole(bytes, at.length),
       state: states[bytes.readUInt8(at.state)] ?? 'corrupt',
-      clean: bytes.readUInt8(at.clean) === 1,
+      mark: marks[bytes.readUInt8(at.mark)] ?? 'dirty',
+      digest: bytes.readUInt32LE(at.digest) as Checksum,
       pending: { from: whole(bytes, at.pendingFrom), to: whole(bytes, at.pendingTo) },
       bootId: bytes.toString('latin1', at.boot, at.boot + bytes.readUInt8(at.bootLength)),
     },

@@ -1,3 +1,4 @@
+import type { Checksum } from '../../protocol/checksum.ts'
 import type { ChunkOrigin, ReplicaReport } from '../../protocol/chunks.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
@@ -7,10 +8,11 @@ import type { Log } from '../../seams/log.ts'
 import type { Extended } from './blocks.ts'
 import { storeError, withStoreErrors } from './fault.ts'
 import type { FolderSyncs } from './folder-syncs.ts'
-import { decodeHeader, encodeHeader, HEADER_BYTES, type Header } from './header.ts'
+import { decodeHeader, encodeHeader, HEADER_BYTES, type Header, type Mark } from './header.ts'
 import type { ReplicaNames } from './names.ts'
 import { opened, type OpenFiles, type OpenReplica } from './open-files.ts'
 import type { Replica } from './replica.ts'
+import { blocksIn } from './table.ts'
 
 /** What all replicas of a store share. */
 export interface Shared {
@@ -38,7 +40,8 @@ export class ReplicaRecord {
   version: ChunkVersion
   #lengthBytes: number
   state: ReplicaReport['state']
-  clean: boolean
+  /** What the header says, in memory of the system at least. */
+  mark: Mark
   /** What a change under way may leave with other checksums than the table has, in bytes of the chunk. */
   pending = { from: 0, to: 0 }
   /** Removed: its file is no longer its own. */
@@ -53,7 +56,7 @@ export class ReplicaRecord {
     this.version = header.version
     this.#lengthBytes = header.lengthBytes
     this.state = header.state
-    this.clean = header.clean
+    this.mark = header.mark
   }
 
   get lengthBytes(): number {
@@ -113,8 +116,8 @@ export class ReplicaRecord {
     const bytes = Buffer.alloc(HEADER_BYTES)
     const found = decodeHeader(bytes.subarray(0, files.file.readNow(bytes, 0)))
     const isOurs = found.found === 'header' && found.header.chunk === this.chunk
-      && found.header.version === this.version && found.header.state === this.state && found.header.clean === this.clean
-      && (!this.clean || found.header.lengthBytes === this.lengthBytes)
+      && found.header.version === this.version && found.header.state === this.state && found.header.mark === this.mark
+      && (this.mark === 'dirty' || found.header.lengthBytes === this.lengthBytes)
     if (!isOurs) this.markCorrupt(files, new DfsError('corrupt', `the header in ${this.names.file} is damaged`))
   }
 
@@ -123,10 +126,11 @@ export class ReplicaRecord {
     return { ...files, chunk: this.chunk, lengthBytes: this.lengthBytes }
   }
 
-  writeHeader({ file }: OpenReplica): void {
+  writeHeader({ file, table }: OpenReplica): void {
     file.writeNow(encodeHeader({
       chunk: this.chunk, version: this.version, origin: this.origin, lengthBytes: this.lengthBytes,
-      state: this.state, clean: this.clean, pending: this.pending, bootId: this.shared.bootId,
+      state: this.state, mark: this.mark, pending: this.pending, bootId: this.shared.bootId,
+      digest: this.mark === 'settling' ? table.digest(blocksIn(this.lengthBytes)) : 0 as Checksum,
     }), 0)
   }
 

@@ -31,7 +31,7 @@ export class Replica {
     this.#durable = new Durable(this.#record, durable)
     this.#changer = new Changer(this.#record, this.#durable)
     // It was in use when its process ended: what was under way then may be in some replicas only.
-    this.#uneven = !header.clean && !durable.dirty && header.state !== 'corrupt'
+    this.#uneven = header.mark !== 'clean' && !durable.dirty && header.state !== 'corrupt'
   }
 
   get chunk(): ChunkId {
@@ -64,9 +64,9 @@ export class Replica {
     return this.#record.state
   }
 
-  /** Everything is on stable storage, and its header says so. */
+  /** Everything is on stable storage, and its header says so, or how to see it. */
   get isClean(): boolean {
-    return this.#record.clean
+    return this.#record.mark === 'clean'
   }
 
   /** A mutation may be in this one and not in others of its version, or the other way round, until the next fence. */
@@ -181,6 +181,11 @@ export class Replica {
   /** Of every block, the last of which may be a part of one. */
   checksums(): Checksum[] {
     return this.#record.useNow(({ table }) => table.list(blocksIn(this.#record.lengthBytes)))
+  }
+
+  /** Begins what {@link makeClean} needs of its folder, which is cheap for many at once. @internal */
+  prepareClean(): void {
+    this.#durable.anchorName().catch(() => {})
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Checksum } from '../../protocol/checksum.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -24,7 +25,7 @@ export async function scan(
   await inParallel(disk.list(ROOT).filter(name => FOLDER.test(name)), AT_ONCE, async name => {
     const folder = `${ROOT}/${name}`
     for (const header of headersIn(disk, log, folder)) {
-      if (header.clean) found(header)
+      if (header.mark === 'clean') found(header)
       else dirty.push(header)
     }
     // A process that died may have made names that no one synced; from here on they can be relied on.
@@ -74,7 +75,7 @@ function judge(disk: Disk, log: Log, chunk: ChunkId): Header | undefined {
         log.error({ chunk }, `${file} belongs to chunk ${read.header.chunk}`)
         return damaged(chunk)
       }
-      return read.header.clean ? sized(disk, log, read.header) : read.header
+      return read.header.mark === 'clean' ? sized(disk, log, read.header) : read.header
   }
 }
 
@@ -91,7 +92,7 @@ function sized(disk: Disk, log: Log, header: Header): Header {
 function damaged(chunk: ChunkId): Header {
   return {
     chunk, version: 0 as ChunkVersion, origin: { inode: 0, index: 0, chunkSizeBytes: limits.chunkBytesMin },
-    lengthBytes: 0, state: 'corrupt', clean: true, pending: { from: 0, to: 0 }, bootId: '',
+    lengthBytes: 0, state: 'corrupt', mark: 'clean', pending: { from: 0, to: 0 }, digest: 0 as Checksum, bootId: '',
   }
 }
 

@@ -1,4 +1,4 @@
-import { checksumOf } from '../../protocol/checksum.ts'
+import { checksumOf, type Checksum } from '../../protocol/checksum.ts'
 import type { ChunkOrigin, ReplicaReport } from '../../protocol/chunks.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion } from '../../protocol/identifiers.ts'
@@ -194,8 +194,8 @@ export class ReplicaStore {
   ): Replica {
     const lengthBytes = start.length
     const header: Header = {
-      chunk, version, origin, lengthBytes, state: 'good', clean: false, pending: { from: 0, to: lengthBytes },
-      bootId: this.#shared.bootId,
+      chunk, version, origin, lengthBytes, state: 'good', mark: 'dirty', digest: 0 as Checksum,
+      pending: { from: 0, to: lengthBytes }, bootId: this.#shared.bootId,
     }
     // No header of it was ever clean, so no power cut can bring one back.
     const replica = new Replica(this.#shared, names, header, { names: false, dirty: true })
@@ -223,10 +223,11 @@ export class ReplicaStore {
   async #scan(): Promise<void> {
     await scan({ disk: this.#disk, log: this.#log, folders: this.#shared.folders }, header => {
       // Whether a dirty header is on the disk, or only in the page cache of a machine that still runs, cannot be told.
-      const durable = { names: header.clean, dirty: false }
+      const isClean = header.mark === 'clean'
+      const durable = { names: isClean, dirty: false }
       const replica = new Replica(this.#shared, namesOf(header.chunk), header, durable)
       this.#takeIn(replica)
-      if (!header.clean && header.state !== 'corrupt') this.#dirty.add(replica)
+      if (!isClean && header.state !== 'corrupt') this.#dirty.add(replica)
     })
   }
 
@@ -271,6 +272,7 @@ export class ReplicaStore {
 
   async #makeClean(replicas: Replica[]): Promise<number> {
     let cleaned = 0
+    for (const replica of replicas) replica.prepareClean()
     await inParallel(replicas, CLEANED_AT_ONCE, async replica => {
       try {
         const isClean = await replica.makeClean()
