@@ -65,7 +65,7 @@ export const mutants: readonly Mutant[] = [
     faults: ['power'],
     edits: [{
       file: 'src/chunkserver/store/recover.ts',
-      text: 'powerCut && header.state === \'good\' ? \'doubtful\' : header.state',
+      text: 'powerCut && !settled && header.state === \'good\' ? \'doubtful\' : header.state',
       instead: 'header.state',
     }],
   },
