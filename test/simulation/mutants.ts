@@ -38,8 +38,8 @@ export const mutants: readonly Mutant[] = [
     faults: ['power'],
     edits: [{
       file: 'src/master/journal/file-journal.ts',
-      text: 'await this.#file.write(record, this.#endBytes)\n      await this.#file.sync()',
-      instead: 'await this.#file.write(record, this.#endBytes)',
+      text: 'await this.#file.write([record], this.#endBytes)\n      await this.#file.sync()',
+      instead: 'await this.#file.write([record], this.#endBytes)',
     }],
   },
   {
@@ -92,8 +92,8 @@ export const mutants: readonly Mutant[] = [
     faults: ['fail', 'power'],
     edits: [{
       file: 'src/master/journal/file-journal.ts',
-      text: 'await this.#file.write(record, this.#endBytes)\n      await this.#file.sync()',
-      instead: 'await this.#file.write(record, this.#endBytes)\n      await this.#file.sync().catch(() => {})',
+      text: 'await this.#file.write([record], this.#endBytes)\n      await this.#file.sync()',
+      instead: 'await this.#file.write([record], this.#endBytes)\n      await this.#file.sync().catch(() => {})',
     }],
   },
   // Replicas and their versions
@@ -167,8 +167,8 @@ export const mutants: readonly Mutant[] = [
     faults: ['full'],
     edits: [{
       file: 'src/chunkserver/primary/apply.ts',
-      text: 'await health.watch(() => replica.apply(request.mutation, used.length === 0 ? [] : [used], pieces))',
-      instead: 'await health.watch(() => replica.apply(request.mutation, used.length === 0 ? [] : [used], pieces)).catch(() => {})',
+      text: 'await health.watch(() => change({ store }, request, used, pieces))',
+      instead: 'await health.watch(() => change({ store }, request, used, pieces)).catch(() => {})',
     }],
   },
   // Requests that come twice
