@@ -18,7 +18,8 @@ export interface CallOptions {
 
 interface Waiting {
   method: Method
-  timer: Timer
+  deadlineMs: number
+  untilMs: number
   resolve(answer: Answer<unknown>): void
   reject(error: DfsError): void
 }
@@ -57,6 +58,8 @@ export class Link {
   #servingBytes = 0
   #paused = false
   #closed: string | undefined
+  /** One timer for all calls, set for the earliest deadline there was: hardly any call lasts that long. */
+  #deadline: { timer: Timer, atMs: number } | undefined
 
   /** Takes the connection over; hello and welcome have been exchanged (see handshake.ts). */
   constructor(connection: Connection, { clock, log }: { clock: Clock, log: Log }) {
@@ -138,25 +141,49 @@ export class Link {
    * @throws DfsError what the other end refused with, or 'unreachable' (never sent), 'outcome-unknown' (the link closed
    *   before the answer), 'deadline-passed', 'bad-message' (an answer that does not fit)
    */
-  async call<M extends Method>(method: M, request: RequestOf<M>, options: CallOptions): Promise<Answer<ReplyOf<M>>> {
+  call<M extends Method>(method: M, request: RequestOf<M>, options: CallOptions): Promise<Answer<ReplyOf<M>>> {
     const writable = options.payload === undefined ? undefined : this.#connection.writable()
-    if (writable !== undefined) await writable
-    if (this.#closed !== undefined) throw new DfsError('unreachable', `${this.remote}: ${this.#closed}`)
-    if (this.#waiting.size >= limits.callsInFlightMax) {
-      throw new DfsError('busy', `${this.remote}: ${String(this.#waiting.size)} calls wait for an answer already`)
-    }
-    const call = this.#takeCallNumber()
+    return writable === undefined ? this.#callNow(method, request, options)
+      : writable.then(() => this.#callNow(method, request, options))
+  }
+
+  #callNow<M extends Method>(method: M, request: RequestOf<M>, options: CallOptions): Promise<Answer<ReplyOf<M>>> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(options.deadlineMs, () => {
-        this.#waiting.delete(call)
-        reject(new DfsError('deadline-passed',
-          `${this.remote}: no answer to method ${String(method.number)} within ${String(options.deadlineMs)} ms`))
-      })
+      if (this.#closed !== undefined) throw new DfsError('unreachable', `${this.remote}: ${this.#closed}`)
+      if (this.#waiting.size >= limits.callsInFlightMax) {
+        throw new DfsError('busy', `${this.remote}: ${String(this.#waiting.size)} calls wait for an answer already`)
+      }
+      const call = this.#takeCallNumber()
+      const { deadlineMs } = options
+      const untilMs = this.#clock.nowMs() + deadlineMs
       this.#liveness.inUse(true)
       this.#callsSent++
-      this.#waiting.set(call, { method, timer, resolve: resolve as Waiting['resolve'], reject })
+      this.#waiting.set(call, { method, deadlineMs, untilMs, resolve: resolve as Waiting['resolve'], reject })
+      this.#wakeAt(untilMs)
       this.#connection.send(encodeMessage(MessageKind.request, call, method.number, request, options.payload))
     })
+  }
+
+  #wakeAt(atMs: number): void {
+    if (this.#deadline !== undefined && this.#deadline.atMs <= atMs) return
+    this.#deadline?.timer.cancel()
+    this.#deadline = { atMs, timer: this.#clock.after(atMs - this.#clock.nowMs(), () => { this.#giveUpLate() }) }
+  }
+
+  #giveUpLate(): void {
+    this.#deadline = undefined
+    const nowMs = this.#clock.nowMs()
+    let next = Infinity
+    for (const [call, waiting] of this.#waiting) {
+      if (waiting.untilMs > nowMs) {
+        next = Math.min(next, waiting.untilMs)
+        continue
+      }
+      this.#waiting.delete(call)
+      waiting.reject(new DfsError('deadline-passed',
+        `${this.remote}: no answer to method ${String(waiting.method.number)} within ${String(waiting.deadlineMs)} ms`))
+    }
+    if (next < Infinity) this.#wakeAt(next)
   }
 
   #takeCallNumber(): number {
@@ -272,7 +299,6 @@ export class Link {
   #take(call: number): Waiting | undefined {
     const waiting = this.#waiting.get(call)
     this.#waiting.delete(call)
-    waiting?.timer.cancel()
     return waiting
   }
 
@@ -280,8 +306,8 @@ export class Link {
     if (this.#closed !== undefined) return
     this.#closed = reason
     this.#liveness.stop()
+    this.#deadline?.timer.cancel()
     for (const waiting of this.#waiting.values()) {
-      waiting.timer.cancel()
       waiting.reject(new DfsError('outcome-unknown', `${this.remote}: ${reason}`))
     }
     this.#waiting.clear()

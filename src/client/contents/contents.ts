@@ -162,11 +162,17 @@ export class FileContents {
     if (this.#writer.empty && this.#appender.empty) this.#reader.readSmall(this.#sizeBytes)
   }
 
-  async #lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
+  #lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
     const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
-    if (offsetBytes >= endBytes) return given([])
+    if (offsetBytes >= endBytes) return Promise.resolve(given([]))
     const covered = this.#writer.covers(offsetBytes, endBytes)
-    if (covered === 'none') return this.#reader.lend(offsetBytes, endBytes, this.#sizeBytes)
+    return covered === 'none'
+      ? this.#reader.lend(offsetBytes, endBytes, this.#sizeBytes)
+      : this.#lendUnsent(offsetBytes, endBytes, covered)
+  }
+
+  /** What the replicas have, and laid over it what has not been sent. */
+  async #lendUnsent(offsetBytes: number, endBytes: number, covered: 'some' | 'all'): Promise<LentBytes> {
     // Copied before anything is waited for: by then the bytes may have left, and their memory be in use for others.
     const unsent = this.#writer.copyOf(offsetBytes, endBytes)
     const [only] = unsent

@@ -32,6 +32,12 @@ export class Locations {
     this.#master = master
   }
 
+  /** Where the chunk is, if that is known; undefined also for a hole. */
+  known(inode: InodeId, index: ChunkIndex): ChunkLocation | undefined {
+    const known = this.#files.get(inode)?.known.get(index)
+    return known !== undefined && known.untilMs > this.#clock.nowMs() ? known.location : undefined
+  }
+
   /** Where the chunk is; undefined for a hole. */
   async get(inode: InodeId, index: ChunkIndex): Promise<ChunkLocation | undefined> {
     for (;;) {

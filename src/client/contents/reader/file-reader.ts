@@ -32,7 +32,7 @@ export class FileReader {
   }
 
   /** @param endBytes at most the size of the file @param sizeBytes of the file */
-  async lend(startBytes: number, endBytes: number, sizeBytes: number): Promise<LentBytes> {
+  lend(startBytes: number, endBytes: number, sizeBytes: number): Promise<LentBytes> {
     const windowPieces = this.#sequence.next(startBytes, endBytes - startBytes)
     const loans: Promise<LentBytes>[] = []
     let next = startBytes
@@ -50,7 +50,7 @@ export class FileReader {
     }
     this.#readAhead(next, windowPieces, sizeBytes)
     const [only] = loans
-    return loans.length === 1 && only !== undefined ? only : joined(await Promise.all(loans))
+    return loans.length === 1 && only !== undefined ? only : Promise.all(loans).then(joined)
   }
 
   /** Has a small file on its way before the first request for its bytes comes. */

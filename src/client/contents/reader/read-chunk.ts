@@ -34,9 +34,10 @@ export async function readChunk(path: DataPath, range: ChunkRange): Promise<Uint
   if (givenUp !== undefined) throw givenUp
   for (;;) {
     try {
-      location = await path.locations.get(inode, index)
+      location = path.locations.known(inode, index) ?? await path.locations.get(inode, index)
       if (location === undefined) return zeros(range.lengthBytes)
-      const { bytes } = await readOrHole(path, location, range)
+      const got = await readSomewhere(path, location, range)
+      const { bytes } = got === 'none was made' ? await hole(path, location, range) : got
       return bytes.length === range.lengthBytes ? [bytes] : [bytes, ...zeros(range.lengthBytes - bytes.length)]
     } catch (error) {
       path.locations.forget(inode, index)
@@ -67,7 +68,8 @@ export async function chunkLength(path: DataPath, inode: InodeId, index: ChunkIn
       const location = await path.locations.get(inode, index)
       if (location === undefined) return 0
       const range = { inode, index, offsetBytes: 0, lengthBytes: 0 }
-      return (await readOrHole(path, location, range)).replicaLengthBytes
+      const got = await readSomewhere(path, location, range)
+      return (got === 'none was made' ? await hole(path, location, range) : got).replicaLengthBytes
     } catch (error) {
       await patience.after(error)
     }
@@ -80,12 +82,11 @@ interface Got {
 }
 
 /**
- * Reads from some replica, or nothing where nobody ever made one. Servers that were to make them and have none may also have
- * given theirs up since, to others: then the master has heard of it, and must not be asked before they have answered.
+ * Nothing, where nobody ever made a replica. Servers that were to make them and have none may also have given theirs up
+ * since, to others: then the master has heard of it, and must not be asked before they have answered.
+ * @throws DfsError 'no-such-replica' it is so
  */
-async function readOrHole(path: DataPath, location: ChunkLocation, range: ChunkRange): Promise<Got> {
-  const got = await readSomewhere(path, location, range)
-  if (got !== 'none was made') return got
+async function hole(path: DataPath, location: ChunkLocation, range: ChunkRange): Promise<Got> {
   const [now] = await path.master.locate(range.inode, range.index, 1)
   const isHole = now === undefined || (now.unproven === true && now.chunk === location.chunk && now.version === location.version)
   if (isHole) return { bytes: Buffer.alloc(0), replicaLengthBytes: 0 }
