@@ -40,7 +40,8 @@ print(os.pread(f, 10, 0).decode())`]), 'NEWER\n')
       return seen === '700\nrenamed\n' ? seen : undefined
     }, 5_000)
     // The kernel has seen the old name, and keeps it for its own half of the time.
-    await eventually('the old name is gone', async () => (await run('stat', [`${two}/dir/a`])).code === 0 ? undefined : true, 1_000)
+    t.ok(await eventually('the old name is gone',
+      async () => (await run('stat', [`${two}/dir/a`])).code === 0 ? undefined : 'gone', 1_000))
   })
 
   t.test('appends from both to one file all survive, each in one piece', async t => {
