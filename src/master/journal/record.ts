@@ -17,7 +17,10 @@ const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: 
 
 export interface JournalRecord {
   firstIndex: number
-  entries: unknown[]
+  /** How many entries it has. */
+  count: number
+  /** Takes the entries apart, which costs most of what reading a journal costs. */
+  entries(): unknown[]
   /** Where the next one begins. */
   end: number
 }
@@ -37,8 +40,28 @@ export function encodeRecord(firstIndex: number, entries: readonly unknown[]): B
 export function decodeRecord(segment: Buffer, at: number): JournalRecord | undefined {
   const end = endOfRecord(segment, at)
   if (end === undefined) return undefined
-  const [firstIndex, entries] = packr.unpack(segment.subarray(at + FRONT_BYTES, end)) as [number, unknown[]]
-  return { firstIndex, entries, end }
+  const body = segment.subarray(at + FRONT_BYTES, end)
+  const firstIndex = numberAt(body, 1)
+  const count = numberAt(body, 1 + firstIndex.widthBytes)
+  return {
+    firstIndex: firstIndex.value,
+    count: count.value,
+    entries: () => (packr.unpack(body) as [number, unknown[]])[1],
+    end,
+  }
+}
+
+/** A number that is not negative, or the length of an array, as msgpack writes them. */
+function numberAt(body: Buffer, at: number): { value: number, widthBytes: number } {
+  const first = body.readUInt8(at)
+  if (first < 0x80) return { value: first, widthBytes: 1 }
+  switch (first) {
+    case 0xcc: return { value: body.readUInt8(at + 1), widthBytes: 2 }
+    case 0xcd: case 0xdc: return { value: body.readUInt16BE(at + 1), widthBytes: 3 }
+    case 0xce: case 0xdd: return { value: body.readUInt32BE(at + 1), widthBytes: 5 }
+    case 0xcb: return { value: body.readDoubleBE(at + 1), widthBytes: 9 }
+    default: return { value: first & 0x0f, widthBytes: 1 }
+  }
 }
 
 /** Where a good record begins behind an offset at which there is none, and before another. */

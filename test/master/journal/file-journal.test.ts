@@ -211,5 +211,27 @@ t.test('a record is found behind garbage, and not within itself', async t => {
 t.test('a record as the first version wrote it can still be read', async t => {
   const shipped = Buffer.from(
     '000000257a67e9b10192079196a46d616b6581a161d30000000000000001d300000000000000050200ce00010000', 'hex')
-  t.same(decodeRecord(shipped, 0), { firstIndex: 7, entries: [['make', { a: 1n }, 5n, 2, 0, 65_536]], end: shipped.length })
+  const record = decodeRecord(shipped, 0)
+  t.match(record, { firstIndex: 7, count: 1, end: shipped.length })
+  t.same(record?.entries(), [['make', { a: 1n }, 5n, 2, 0, 65_536]])
+})
+
+t.test('first index and number of entries are known before a record is taken apart', t => {
+  for (const firstIndex of [1, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1]) {
+    for (const count of [1, 15, 16, 256, 70_000]) {
+      const record = decodeRecord(encodeRecord(firstIndex, Array.from({ length: count }, () => 1)), 0)
+      t.match(record, { firstIndex, count })
+      t.equal(record?.entries().length, count)
+    }
+  }
+  t.end()
+})
+
+t.test('entries in front of those that are wanted are not shown', async t => {
+  const disk = makeDisk()
+  const { journal } = await read(disk)
+  for (const entries of [['a'], ['b', 'c'], ['d']]) await journal.append(entries)
+  await journal.close()
+  t.strictSame((await read(disk, 3)).entries, ['b', 'c', 'd'])
+  t.strictSame((await read(disk, 4)).entries, ['d'])
 })
