@@ -196,8 +196,8 @@ export const mutants: readonly Mutant[] = [
     faults: [],
     edits: [{
       file: 'src/client/contents/contents.ts',
-      text: '  async flush(): Promise<void> {\n    await this.#send()\n',
-      instead: '  async flush(): Promise<void> {\n    this.hurry()\n',
+      text: '    if (this.#begun) {\n      await this.#send()\n',
+      instead: '    if (this.#begun) {\n      this.hurry()\n',
     }],
   },
   {
@@ -205,8 +205,8 @@ export const mutants: readonly Mutant[] = [
     faults: [],
     edits: [{
       file: 'src/client/contents/contents.ts',
-      text: '  async flush(): Promise<void> {\n    await this.#send()\n    await this.#settle()\n',
-      instead: '  async flush(): Promise<void> {\n    await this.#send()\n',
+      text: '    if (this.#begun) {\n      await this.#send()\n      await this.#settle()\n',
+      instead: '    if (this.#begun) {\n      await this.#send()\n',
     }],
   },
   {
