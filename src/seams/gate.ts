@@ -4,10 +4,15 @@ export class Gate {
   #alone = false
   readonly #waiting: { alone: boolean, enter: () => void }[] = []
 
+  /** Whether shared work could begin at once. */
+  get isOpen(): boolean {
+    return !this.#alone && this.#waiting.length === 0
+  }
+
   /** Runs `work` beside other shared work, never beside work that is alone. */
   async shared<Result>(work: () => Result | Promise<Result>): Promise<Result> {
-    if (this.#alone || this.#waiting.length > 0) await this.#turn({ alone: false })
-    else this.#inside++
+    if (this.isOpen) this.#inside++
+    else await this.#turn({ alone: false })
     try {
       return await work()
     } finally {

@@ -36,18 +36,43 @@ export interface VerifiedBytes {
  * @throws DfsError 'corrupt', DiskError
  */
 export async function readVerified(replica: Extended, fromByte: number, toByte: number): Promise<VerifiedBytes> {
+  if (toByte - fromByte <= INLINE_BYTES_MAX) return readVerifiedNow(replica, fromByte, toByte)
+  const { startByte, lengthBytes } = wholeBlocks(replica, fromByte, toByte)
+  const bytes = payloadMemory(lengthBytes)
+  const got = await replica.data.read(bytes, startByte)
+  const checksum = checksumOfVerified(replica, bytes.subarray(0, got), fromByte, toByte)
+  const data = bytes.subarray(fromByte - startByte, toByte - startByte)
+  recycleAs(bytes, data)
+  return { data, checksum }
+}
+
+/** The same for at most INLINE_BYTES_MAX. Blocks the process: for as long as the disk takes, where the page cache has no copy. */
+export function readVerifiedNow(replica: Extended, fromByte: number, toByte: number): VerifiedBytes {
   if (toByte <= fromByte) return { data: Buffer.alloc(0), checksum: 0 as Checksum }
+  const { startByte, lengthBytes } = wholeBlocks(replica, fromByte, toByte)
+  const bytes = scratch.subarray(0, lengthBytes)
+  const got = replica.data.readNow(bytes, startByte)
+  const checksum = checksumOfVerified(replica, bytes.subarray(0, got), fromByte, toByte)
+  return { data: Buffer.from(bytes.subarray(fromByte - startByte, toByte - startByte)), checksum }
+}
+
+/** The blocks that a range touches, as far as the replica has them. */
+function wholeBlocks(
+  replica: Extended, fromByte: number, toByte: number,
+): { startByte: number, lengthBytes: number } {
+  const startByte = Math.floor(fromByte / BLOCK) * BLOCK
+  return { startByte, lengthBytes: Math.min(blocksIn(toByte) * BLOCK, replica.lengthBytes) - startByte }
+}
+
+/** @param bytes what the disk gave of the {@link wholeBlocks} of the range @returns the checksum of the range */
+function checksumOfVerified(replica: Extended, bytes: Buffer, fromByte: number, toByte: number): Checksum {
   const firstBlock = Math.floor(fromByte / BLOCK)
   const startByte = firstBlock * BLOCK
-  const inline = toByte - fromByte <= INLINE_BYTES_MAX
-  const readBytes = Math.min(blocksIn(toByte) * BLOCK, replica.lengthBytes) - startByte
-  const bytes = inline ? scratch.subarray(0, readBytes) : payloadMemory(readBytes)
-  const got = inline ? replica.data.readNow(bytes, startByte) : await replica.data.read(bytes, startByte)
   let checksum = 0 as Checksum
   for (let block = firstBlock; block < blocksIn(toByte); block++) {
     const blockByte = block * BLOCK
     const blockBytes = validBytes(block, replica.lengthBytes)
-    const stored = bytes.subarray(blockByte - startByte, Math.min(blockByte - startByte + blockBytes, got))
+    const stored = bytes.subarray(blockByte - startByte, blockByte - startByte + blockBytes)
     const expected = replica.table.get(block)
     if (stored.length < blockBytes || checksumOf(stored) !== expected) throw corrupt(replica.chunk, block)
     const from = Math.max(fromByte - blockByte, 0)
@@ -56,10 +81,7 @@ export async function readVerified(replica: Extended, fromByte: number, toByte: 
       ? combine(checksum, expected, blockBytes)
       : checksumOf(stored.subarray(from, to), checksum)
   }
-  const data = bytes.subarray(fromByte - startByte, toByte - startByte)
-  if (inline) return { data: Buffer.from(data), checksum }
-  recycleAs(bytes, data)
-  return { data, checksum }
+  return checksum
 }
 
 /**

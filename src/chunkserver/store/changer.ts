@@ -26,6 +26,11 @@ export class Changer {
     this.changedAtMs = record.shared.clock.nowMs()
   }
 
+  /** Whether {@link between} would begin at once. */
+  get isAtRest(): boolean {
+    return this.#gate.isOpen
+  }
+
   /** Work that waits for a change under way, and holds up the next one. */
   between<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#gate.shared(work)
