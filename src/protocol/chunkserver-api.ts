@@ -58,8 +58,8 @@ export const chunkserverApi = defineApi('chunkserver', {
     push: pushId, checksum, chain: z.array(serverAddress).max(limits.replicasMax),
   }), z.object({ failed: z.array(serverId).max(limits.replicasMax), busy: z.literal(true).optional() }), 'request'),
 
-  /** To the primary: orders and applies a mutation everywhere. */
-  commit: method(201, z.object({ ...replica, commit: commitId, mutation, source }), commitOutcome, 'request'),
+  /** To the primary: orders and applies a mutation everywhere; with `sync`, does after that what {@link sync} does. */
+  commit: method(201, z.object({ ...replica, commit: commitId, mutation, source, sync: z.boolean() }), commitOutcome, 'request'),
 
   /** To the primary: all replicas have everything committed so far on stable storage. Fails like a commit. */
   sync: method(202, z.object(replica), z.discriminatedUnion('outcome', [
@@ -93,10 +93,12 @@ export const chunkserverAdminApi = defineApi('chunkserver-admin', {
 export const chunkserverPeerApi = defineApi('chunkserver-peer', {
   /**
    * From the primary: applies a mutation under its number; numbers of one version come without gaps, from 1. `create`: the
-   * chunk is new under this version, so that a missing replica is made by number 1.
+   * chunk is new under this version, so that a missing replica is made by number 1. `sync`: answered when the replica is on
+   * stable storage, with that mutation and all before it.
    */
   apply: method(220, z.object({
     ...replica, origin: chunkOrigin, create: z.boolean(), commit: commitId, serial: serialNumber, mutation: placedMutation, source,
+    sync: z.boolean(),
   }), nothing, 'request'),
 
   /** From the primary: syncs this replica. */

@@ -146,7 +146,7 @@ t.test('three servers on real disks and sockets keep the same bytes', async t =>
     const extents = [{ offsetBytes: part * 1024 * 1024, lengthBytes: piece.length }]
     const committed = await control.call(chunkserverApi.methods.commit, {
       chunk, version: version(1), commit: (part + 1) as CommitId, mutation: { kind: 'write', extents },
-      source: { from: 'push', push },
+      source: { from: 'push', push }, sync: false,
     }, { deadlineMs: 10_000 })
     t.equal(committed.reply.outcome, 'done')
   }))

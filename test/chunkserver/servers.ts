@@ -228,13 +228,13 @@ export class Servers {
     return reply
   }
 
-  commit(number: number, v: number, mutation: Mutation, { data, source, commit = this.id() }: {
-    data?: Uint8Array, source?: Source, commit?: number,
+  commit(number: number, v: number, mutation: Mutation, { data, source, commit = this.id(), sync = false }: {
+    data?: Uint8Array, source?: Source, commit?: number, sync?: boolean,
   } = {}): Promise<CommitOutcome> {
     const from: Source = source
       ?? (data === undefined ? { from: 'nothing' } : { from: 'payload', checksum: checksumOf(data) })
     return this.ask(number, chunkserverApi.methods.commit,
-      { chunk, version: version(v), commit: commit as CommitId, mutation, source: from }, data)
+      { chunk, version: version(v), commit: commit as CommitId, mutation, source: from, sync }, data)
   }
 
   write(number: number, v: number, offsetBytes: number, data: Uint8Array, commit = this.id()): Promise<CommitOutcome> {

@@ -38,7 +38,7 @@ async function write({ chunk, version, primary, replicas }: ChunkLease, text: st
   const { reply } = await link.call(chunkserverApi.methods.commit, {
     chunk, version, commit: nextCommit++ as CommitId,
     mutation: { kind: 'write', extents: [{ offsetBytes: 0, lengthBytes: data.length }] },
-    source: { from: 'payload', checksum: checksumOf(data) },
+    source: { from: 'payload', checksum: checksumOf(data) }, sync: false,
   }, { deadlineMs: 20_000, payload: [data] })
   link.close('done')
   return reply.outcome

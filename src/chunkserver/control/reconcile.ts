@@ -6,7 +6,7 @@ import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers
 import { limits } from '../../protocol/limits.ts'
 import { bounds } from '../config.ts'
 import type { Parts } from '../parts.ts'
-import { settleAll } from '../primary/commit.ts'
+import { settleAll } from '../primary/members.ts'
 import type { Replica } from '../store/replica.ts'
 
 interface ReconcileRequest {

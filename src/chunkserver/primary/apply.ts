@@ -1,6 +1,6 @@
 import type { ChunkOrigin, PlacedMutation, Source } from '../../protocol/chunks.ts'
 import type { Checksum } from '../../protocol/checksum.ts'
-import { DfsError, isError } from '../../protocol/errors.ts'
+import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, CommitId, SerialNumber } from '../../protocol/identifiers.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Parts } from '../parts.ts'
@@ -8,6 +8,7 @@ import type { CheckedBytes } from '../pipeline/held.ts'
 import { bytesFrom } from '../pipeline/source.ts'
 import type { LocalChunk } from './local-chunk.ts'
 import { placed } from './place.ts'
+import { syncHere } from './sync.ts'
 
 export interface ApplyRequest {
   chunk: ChunkId
@@ -19,6 +20,8 @@ export interface ApplyRequest {
   serial: SerialNumber
   mutation: PlacedMutation
   source: Source
+  /** It is to be on stable storage before it is answered. */
+  sync: boolean
 }
 
 type ApplyParts = Pick<Parts, 'store' | 'chunks' | 'held' | 'health'>
@@ -39,6 +42,8 @@ export async function applyAsSecondary(parts: ApplyParts, request: ApplyRequest,
   // 3. In order.
   await order.run(request.serial, () => applyHere(parts, chunk, request, bytes))
   if (request.source.from === 'push') parts.held.applied(request.source.push)
+  // 4. Others need not wait for the disk.
+  if (request.sync) await syncHere(parts, request)
 }
 
 /**
@@ -98,9 +103,4 @@ async function change(
 function isStart(mutation: PlacedMutation, data: Buffer): boolean {
   if (mutation.kind !== 'write' || mutation.extents.length !== 1) return false
   return mutation.extents[0]?.offsetBytes === 0 && data.length <= limits.blockBytes
-}
-
-/** Whether a peer refused because the lease is over, which is not its failure. */
-export function saysLeaseIsOver(error: unknown): boolean {
-  return isError(error, 'lease-lost', 'stale-replica')
 }

@@ -1,15 +1,17 @@
 import type { Mutation, Source } from '../../protocol/chunks.ts'
 import type { CommitOutcome } from '../../protocol/chunkserver-api.ts'
-import { asDfsError, DfsError, isError } from '../../protocol/errors.ts'
-import type { ChunkId, ChunkVersion, CommitId, ServerId } from '../../protocol/identifiers.ts'
+import { DfsError, isError } from '../../protocol/errors.ts'
+import type { ChunkId, ChunkVersion, CommitId } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
 import type { CheckedBytes } from '../pipeline/held.ts'
 import { bytesFrom } from '../pipeline/source.ts'
-import { applyHere, saysLeaseIsOver, type ApplyRequest } from './apply.ts'
+import { applyHere, type ApplyRequest } from './apply.ts'
 import type { Lease } from './lease.ts'
 import type { LocalChunk } from './local-chunk.ts'
+import { blame, replicasFailed, settleAll } from './members.ts'
 import { place, type Placed } from './place.ts'
 import { replicate } from './replicate.ts'
+import { syncEverywhere, syncHere } from './sync.ts'
 
 export interface CommitRequest {
   chunk: ChunkId
@@ -17,6 +19,8 @@ export interface CommitRequest {
   commit: CommitId
   mutation: Mutation
   source: Source
+  /** It is to be on stable storage, and all before it, before the outcome is known. */
+  sync: boolean
 }
 
 /**
@@ -32,7 +36,7 @@ export async function commit(parts: Parts, request: CommitRequest, payload: Buff
   // 2. A repeat gets the first outcome; one that was applied under an older version is in all replicas, since they were
   //    made alike when this version began.
   const known = lease.running.get(request.commit) ?? chunk.recent.get(request.commit)
-  if (known !== undefined) return known
+  if (known !== undefined) return request.sync ? synced(parts, request, await known) : known
   // 3. The bytes, and the place: a number once given must reach every replica.
   const bytes = bytesFrom(request.source, payload, parts.held)
   const placed = place(request.mutation, {
@@ -40,17 +44,24 @@ export async function commit(parts: Parts, request: CommitRequest, payload: Buff
   })
   lease.plannedLengthBytes = placed.lengthBytes
   // 4. The number, in the order of arrival; from here on others may follow.
-  const { chunk: id, version, commit, source } = request
+  const { chunk: id, version, commit, source, sync } = request
   const serial = lease.takeSerial()
   const { create, terms: { origin } } = lease
   const outcome = everywhere(parts, chunk, lease, placed,
-    { chunk: id, version, commit, source, serial, origin, create, mutation: placed.mutation }, bytes)
+    { chunk: id, version, commit, source, sync, serial, origin, create, mutation: placed.mutation }, bytes)
   lease.running.set(commit, outcome)
   try {
     return await outcome
   } finally {
     lease.running.delete(commit)
   }
+}
+
+/** What was applied before is on stable storage now as well. */
+async function synced(parts: Parts, request: CommitRequest, outcome: CommitOutcome): Promise<CommitOutcome> {
+  if (outcome.outcome !== 'done') return outcome
+  const disks = await syncEverywhere(parts, request)
+  return disks.outcome === 'done' ? outcome : disks
 }
 
 /** Steps 5 and 6: every replica applies the mutation, then the outcome is known. */
@@ -61,7 +72,8 @@ async function everywhere(
   //    number, so many commits can be on their way.
   const elsewhere = lease.terms.peers.map(peer => ({ server: peer.server, done: replicate(parts, peer, request, bytes.data) }))
   const here = chunk.order(request.version).run(request.serial, () => applyHere(parts, chunk, request, bytes))
-  const applied = await settleAll([{ server: parts.self, done: here }, ...elsewhere])
+  const done = request.sync ? here.then(() => syncHere(parts, request)) : here
+  const applied = await settleAll([{ server: parts.self, done }, ...elsewhere])
   // 6. Acknowledged only when all have it. A member that has not makes the version useless: the master has to choose the
   //    members anew and make them alike.
   blame(parts, lease, applied)
@@ -75,43 +87,4 @@ async function everywhere(
   if (request.source.from === 'push') parts.held.applied(request.source.push)
   const { offsetBytes, writtenBytes, lengthBytes } = placed
   return { outcome: 'done', serial: request.serial, offsetBytes, writtenBytes, lengthBytes }
-}
-
-interface Failure {
-  server: ServerId
-  error: unknown
-}
-
-/** Waits for all. @returns those that failed */
-export async function settleAll(each: readonly { server: ServerId, done: Promise<unknown> }[]): Promise<Failure[]> {
-  const failures: Failure[] = []
-  await Promise.all(each.map(({ server, done }) => done.then(() => {}, (error: unknown) => {
-    failures.push({ server, error })
-  })))
-  return failures
-}
-
-/**
- * Notes who failed under the lease, and that the replicas may differ now. A member that refuses because a newer version
- * exists has not failed: the lease is over.
- * @throws DfsError 'lease-lost'
- */
-export function blame({ store, log }: Pick<Parts, 'store' | 'log'>, lease: Lease, failures: readonly Failure[]): void {
-  const { chunk, version } = lease.terms
-  for (const { server, error } of failures) {
-    const { code, message } = asDfsError(error)
-    log.warn({ chunk, version, server, code }, `a replica did not follow: ${message}`)
-  }
-  const failed = failures.filter(({ error }) => !saysLeaseIsOver(error))
-  lease.fail(failed.map(({ server }) => server))
-  if (failures.length === 0) return
-  const replica = store.get(chunk)
-  if (replica?.version === version) replica.markUneven()
-  if (failed.length > 0) return
-  lease.end()
-  throw new DfsError('lease-lost', `chunk ${chunk} has a version newer than ${version}`)
-}
-
-export function replicasFailed(lease: Lease): CommitOutcome & { outcome: 'replicas-failed' } {
-  return { outcome: 'replicas-failed', servers: [...lease.failed] }
 }

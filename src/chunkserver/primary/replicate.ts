@@ -28,6 +28,6 @@ async function send(
   const lane = data !== undefined && data.length > limits.inlineBytesMax ? 'bulk' : 'control'
   const link = links.ready(peer.address, lane) ?? await links.link(peer.address, lane)
   await link.call(chunkserverPeerApi.methods.apply, request, {
-    deadlineMs: timing.applyMs, ...(data === undefined ? {} : { payload: [data] }),
+    deadlineMs: timing.applyMs + (request.sync ? timing.syncMs : 0), ...(data === undefined ? {} : { payload: [data] }),
   })
 }

@@ -2,7 +2,7 @@ import { chunkserverPeerApi } from '../../protocol/chunkserver-api.ts'
 import { DfsError } from '../../protocol/errors.ts'
 import type { ChunkId, ChunkVersion, ServerId } from '../../protocol/identifiers.ts'
 import type { Parts } from '../parts.ts'
-import { blame, replicasFailed, settleAll } from './commit.ts'
+import { blame, replicasFailed, settleAll } from './members.ts'
 
 type SyncOutcome = { outcome: 'done' } | { outcome: 'replicas-failed', servers: ServerId[] }
 

@@ -16,7 +16,7 @@ import { nextData, nextHole, type FileExtent } from './seek.ts'
 import { Appender } from './writer/appender.ts'
 import { FileWriter } from './writer/file-writer.ts'
 import { mutate } from './writer/mutate.ts'
-import { syncChunk } from './writer/sync-chunk.ts'
+import { syncChunks } from './writer/sync-chunks.ts'
 import { Unsettled } from './writer/unsettled.ts'
 import type { UnsyncedChunk, UnsyncedChunks } from './writer/unsynced-chunks.ts'
 
@@ -83,12 +83,11 @@ export class FileContents {
       data.log.warn({ inode: this.#inode }, `a write in the background failed: ${message}`)
     })
     this.#unsettled = new Unsettled(data.clock, (...sent) => this.#tell(...sent))
-    const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data }
+    const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data, unsynced: this.#unsynced }
     const events = {
       sent: (startBytes: number, endBytes: number, lease: ChunkLease) => {
         this.#reader.forget(startBytes, endBytes)
         this.#unsettled.sent(endBytes, lease.version)
-        this.#unsynced.wrote(lease)
         if (lease.index === 0) this.#firstUsed = lease.chunk
         this.#sizeBytes = Math.max(this.#sizeBytes, endBytes)
       },
@@ -96,6 +95,7 @@ export class FileContents {
         this.#reader.forgetAll()
         this.#faults.add(error)
       },
+      lost: (written: UnsyncedChunk) => { this.#lost(written) },
     }
     this.#reader = new FileReader(file)
     this.#writer = new FileWriter({ ...file, events })
@@ -205,9 +205,9 @@ export class FileContents {
 
   /** As flush, and everything is on stable storage. */
   async sync(): Promise<void> {
-    await this.#send()
+    await this.#send('synced')
     // One after the other: a second sync must not find nothing to do while the first still waits for the disks.
-    const synced = this.#syncing.then(() => this.#syncChunks())
+    const synced = this.#syncing.then(() => syncChunks(this.#path, this.#inode, this.#unsynced, written => { this.#lost(written) }))
     this.#syncing = synced.catch(() => {})
     // All replicas have the bytes: the master may hear of them while the disks are at work.
     await allDone([synced, this.#settle()])
@@ -346,9 +346,9 @@ export class FileContents {
     else this.#arm()
   }
 
-  async #send(): Promise<void> {
-    await this.#writer.flushed()
-    await this.#appender.flushed()
+  async #send(how: 'all' | 'synced' = 'all'): Promise<void> {
+    await this.#writer.flushed(how)
+    await this.#appender.flushed(how)
   }
 
   async #settle(): Promise<void> {
@@ -374,28 +374,13 @@ export class FileContents {
     return (await this.#authority.freshAttributes()).sizeBytes
   }
 
-  async #syncChunks(): Promise<void> {
-    await allDone(this.#unsynced.takeAll().map(async written => {
-      await this.#path.streams.take()
-      try {
-        const outcome = await syncChunk(this.#path, this.#inode, written)
-        if (outcome === 'perhaps lost') this.#lost(written)
-      } catch (error) {
-        this.#unsynced.wrote(written)
-        throw error
-      } finally {
-        this.#path.streams.giveBack()
-      }
-    }))
-  }
-
   async #resizeChunk(index: ChunkIndex, lengthBytes: number): Promise<void> {
     this.#path.locations.forget(this.#inode, index)
     // A hole needs no cutting, and asking for a lease would fill it.
     if (await this.#path.locations.get(this.#inode, index) === undefined) return
     const { lease } = await mutate(this.#path, {
       inode: this.#inode, index, mutation: { kind: 'resize', lengthBytes },
-      data: [], lengthBytes: 0, checksum: checksumOf(new Uint8Array()),
+      data: [], lengthBytes: 0, checksum: checksumOf(new Uint8Array()), sync: false,
     })
     this.#unsynced.wrote(lease)
   }

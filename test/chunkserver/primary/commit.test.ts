@@ -296,6 +296,30 @@ t.test('what was synced is there after a power cut of all servers', async t => {
   }
 })
 
+t.test('a commit with a sync is there after a power cut of all servers, with all before it and also when it is repeated', async t => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const servers = await Servers.start(seed)
+    await servers.grant(1, { v: 1, peers: all, create: true })
+    const data = servers.world.random.bytes(100_000)
+    const mutation = { kind: 'write' as const, extents: [{ offsetBytes: 60_000, lengthBytes: 40_000 }] }
+    const last = (sync: boolean): Promise<CommitOutcome> =>
+      servers.finish(servers.commit(1, 1, mutation, { data: data.subarray(60_000), commit: 7, sync }))
+    await servers.finish(servers.write(1, 1, 0, data.subarray(0, 60_000)))
+    const repeated = seed % 2 === 0
+    const first = repeated ? await last(false) : undefined
+    const synced = await last(true)
+    t.equal(synced.outcome, 'done')
+    if (repeated) t.strictSame(synced, first)
+    for (const number of all) {
+      const { host, disk } = servers.kill(number)
+      disk.powerCut()
+      const { server } = await servers.launch(host, disk)
+      const replica = server.store.get(chunk)
+      t.ok(replica !== undefined && (await servers.finish(replica.read(0, 300_000))).data.equals(data), `seed ${seed}: ${number}`)
+    }
+  }
+})
+
 t.test('a sync does not count on a member that was restarted since the bytes came', async t => {
   for (const how of ['kill', 'power cut'] as const) {
     const servers = await Servers.start(1)

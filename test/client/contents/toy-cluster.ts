@@ -27,6 +27,7 @@ interface CommitRequest {
   commit: CommitId
   mutation: Mutation
   source: Source
+  sync: boolean
 }
 
 interface Chunk {
@@ -246,7 +247,7 @@ export class ToyCluster implements DataMaster {
       commit, version, kind: mutation.kind, lengthBytes: held.length,
       extents: mutation.kind === 'write' ? mutation.extents.length : 0,
     })
-    this.events.push('commit')
+    this.events.push(request.sync ? 'commit and sync' : 'commit')
     const fault = this.commitFaults.shift()
     if (fault?.made !== false) chunk.outcomes.set(commit, this.#apply(chunk, mutation, held))
     if (fault?.answer === 'replicas-failed') return { outcome: 'replicas-failed', servers: [3 as ServerId] }

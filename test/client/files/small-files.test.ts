@@ -75,8 +75,8 @@ t.test('a small file costs as few messages and syncs as can be', async t => {
     await file.write(turn * page.length, page)
     await file.sync()
   }), {
-    // To the primary: commit, sync, each of which goes to two others. To the master: settle.
-    messages: 2 * (3 + 3 + 1),
+    // To the primary: commit with sync, which goes to two others. To the master: settle.
+    messages: 2 * (3 + 1),
     // Data on three disks, and the journal.
     syncs: 4,
   })

@@ -6,6 +6,7 @@ import { chunkLength } from '../reader/read-chunk.ts'
 import type { WriterEvents } from './file-writer.ts'
 import { checksumOfAll, mutate } from './mutate.ts'
 import { SlabWriter, type Copied } from './slabs.ts'
+import { mayLack, type UnsyncedChunks } from './unsynced-chunks.ts'
 
 /** Appends leave together up to this many bytes. */
 const BATCH_BYTES = 1024 * 1024
@@ -19,6 +20,7 @@ export class Appender {
   readonly #chunkSizeBytes: number
   readonly #path: DataPath
   readonly #events: WriterEvents
+  readonly #unsynced: UnsyncedChunks
   readonly #freshSize: () => Promise<number>
   readonly #slabs: SlabWriter
   /** Each stays together in one commit. */
@@ -31,16 +33,20 @@ export class Appender {
   readonly #waiting: { append: number, resolve: () => void }[] = []
   #appended = 0
   #sent = 0
+  /** Appends up to this one are wanted on stable storage. */
+  #syncUpTo = 0
   #end: { index: ChunkIndex, endBytes: number, untilMs: number } | undefined
 
   /** @param freshSize asks the master, after it has been told what was written before */
   constructor(parts: {
-    inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents, freshSize: () => Promise<number>,
+    inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents, unsynced: UnsyncedChunks,
+    freshSize: () => Promise<number>,
   }) {
     this.#inode = parts.inode
     this.#chunkSizeBytes = parts.chunkSizeBytes
     this.#path = parts.path
     this.#events = parts.events
+    this.#unsynced = parts.unsynced
     this.#freshSize = parts.freshSize
     this.#slabs = new SlabWriter(parts.path.slabs)
   }
@@ -79,10 +85,11 @@ export class Appender {
     if (!this.#draining) void this.#drain()
   }
 
-  /** Resolves when nothing that was appended before is on its way any more; failures were told of. */
-  async flushed(): Promise<void> {
+  /** Resolves when nothing that was appended before is on its way any more; failures were told of. As in {@link FileWriter}. */
+  async flushed(how: 'all' | 'synced' = 'all'): Promise<void> {
     await this.#copying
     if (this.empty) return
+    if (how === 'synced') this.#syncUpTo = this.#appended
     this.hurry()
     await new Promise<void>(resolve => { this.#waiting.push({ append: this.#appended, resolve }) })
   }
@@ -99,7 +106,8 @@ export class Appender {
       await this.#path.streams.take()
       const batch = this.#take()
       try {
-        await this.#send(batch.map(({ bytes }) => bytes))
+        const sync = this.#queue.length === 0 && this.#syncUpTo === this.#appended
+        await this.#send(batch.map(({ bytes }) => bytes), sync)
       } catch (error) {
         for (const { slab } of batch) slab.spoilt = true
         this.#events.failed(error)
@@ -130,23 +138,26 @@ export class Appender {
     return this.#queue.splice(0, count)
   }
 
-  async #send(bytes: Buffer[]): Promise<void> {
+  async #send(bytes: Buffer[], sync: boolean): Promise<void> {
     let left = bytes
     let index = await this.#findEnd()
     while (left.length > 0) {
-      const written = await this.#appendTo(index, left)
+      const written = await this.#appendTo(index, left, sync)
       left = behind(left, written)
       if (left.length > 0) index = (index + 1) as ChunkIndex
     }
   }
 
   /** @returns how many bytes fitted */
-  async #appendTo(index: ChunkIndex, data: Buffer[]): Promise<number> {
+  async #appendTo(index: ChunkIndex, data: Buffer[], sync: boolean): Promise<number> {
+    const before = sync ? this.#unsynced.take(index) : undefined
     try {
       const { outcome: { offsetBytes, writtenBytes }, lease } = await mutate(this.#path, {
         inode: this.#inode, index, mutation: { kind: 'append' }, data,
-        lengthBytes: data.reduce((sum, { length }) => sum + length, 0), checksum: checksumOfAll(data),
+        lengthBytes: data.reduce((sum, { length }) => sum + length, 0), checksum: checksumOfAll(data), sync,
       })
+      if (!sync) this.#unsynced.wrote(lease)
+      else if (before !== undefined && mayLack(lease, before)) this.#events.lost(before)
       const start = index * this.#chunkSizeBytes + offsetBytes
       this.#end = {
         index, endBytes: start + writtenBytes, untilMs: this.#end?.untilMs ?? this.#path.clock.nowMs() + END_KNOWN_MS,
@@ -154,6 +165,7 @@ export class Appender {
       this.#events.sent(start, start + writtenBytes, lease)
       return writtenBytes
     } catch (error) {
+      if (before !== undefined) this.#unsynced.wrote(before)
       if (isError(error, 'chunk-full')) return 0
       throw error
     }
@@ -179,7 +191,7 @@ export class Appender {
     if (await chunkLength(this.#path, this.#inode, index) >= lengthBytes) return
     const data = [Buffer.alloc(1)]
     await mutate(this.#path, {
-      inode: this.#inode, index, data, lengthBytes: 1, checksum: checksumOfAll(data),
+      inode: this.#inode, index, data, lengthBytes: 1, checksum: checksumOfAll(data), sync: false,
       mutation: { kind: 'write', extents: [{ offsetBytes: lengthBytes - 1, lengthBytes: 1 }] },
     })
   }

@@ -122,6 +122,11 @@ export class DirtyChunk {
     return batch
   }
 
+  /** Whether nothing is left behind the batch or beside it. */
+  isLast(batch: Batch): boolean {
+    return this.#pending.length === 0 && this.#sending.size === 1 && this.#sending.has(batch)
+  }
+
   /** The batch has arrived everywhere, or was given up. */
   sent(batch: Batch): void {
     this.#sending.delete(batch)

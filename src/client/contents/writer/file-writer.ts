@@ -4,6 +4,7 @@ import type { DataPath } from '../data-path.ts'
 import { DirtyChunk, type Batch } from './dirty-chunk.ts'
 import { checksumOfAll, mutate } from './mutate.ts'
 import { SLAB_BYTES_MAX, SlabWriter } from './slabs.ts'
+import { mayLack, type UnsyncedChunk, type UnsyncedChunks } from './unsynced-chunks.ts'
 
 /**
  * A writer waits while more than this is ready to leave. All streams are busy long before; what queues behind them only
@@ -17,6 +18,18 @@ export interface WriterEvents {
   sent(startBytes: number, endBytes: number, lease: ChunkLease): void
   /** They are lost. */
   failed(error: unknown): void
+  /** The chunk has been synced, but what was written to it before may be lost. */
+  lost(written: UnsyncedChunk): void
+}
+
+/** Which bytes of a chunk should leave: a good batch of them, all, or all and with a sync where one batch does for that. */
+type Due = 'enough' | 'all' | 'synced'
+
+interface Leaving {
+  index: ChunkIndex
+  chunk: DirtyChunk
+  batch: Batch
+  sync: boolean
 }
 
 /** The unsent bytes of one file that have their place, and their way to the replicas. */
@@ -25,20 +38,24 @@ export class FileWriter {
   readonly #chunkSizeBytes: number
   readonly #path: DataPath
   readonly #events: WriterEvents
+  readonly #unsynced: UnsyncedChunks
   readonly #slabs: SlabWriter
   readonly #chunks = new Map<ChunkIndex, DirtyChunk>()
-  /** Chunks with something that should leave; 'all' of it, or what makes a good batch. */
-  readonly #due = new Map<ChunkIndex, 'all' | 'enough'>()
+  /** Chunks with something that should leave. */
+  readonly #due = new Map<ChunkIndex, Due>()
   readonly #waiting: { write: number, resolve: () => void }[] = []
   readonly #crowd: (() => void)[] = []
   #writes = 0
   #pumping = false
 
-  constructor(parts: { inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents }) {
+  constructor(parts: {
+    inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents, unsynced: UnsyncedChunks,
+  }) {
     this.#inode = parts.inode
     this.#chunkSizeBytes = parts.chunkSizeBytes
     this.#path = parts.path
     this.#events = parts.events
+    this.#unsynced = parts.unsynced
     this.#slabs = new SlabWriter(parts.path.slabs)
   }
 
@@ -69,17 +86,20 @@ export class FileWriter {
   }
 
   /** Everything should leave now. */
-  hurry(): void {
+  hurry(how: 'all' | 'synced' = 'all'): void {
     for (const [index, chunk] of this.#chunks) {
-      if (chunk.pendingBytes > 0) this.#due.set(index, 'all')
+      if (chunk.pendingBytes > 0) this.#due.set(index, how)
     }
     this.#pump()
   }
 
-  /** Resolves when nothing that was written before is on its way any more; failures were told of. */
-  flushed(): Promise<void> {
+  /**
+   * Resolves when nothing that was written before is on its way any more; failures were told of. 'synced': what is not
+   * among {@link UnsyncedChunks} then is on stable storage.
+   */
+  flushed(how: 'all' | 'synced' = 'all'): Promise<void> {
     if (this.empty) return Promise.resolve()
-    this.hurry()
+    this.hurry(how)
     const left = new Promise<void>(resolve => { this.#waiting.push({ write: this.#writes, resolve }) })
     this.#wakeWaiting()
     return left
@@ -153,17 +173,20 @@ export class FileWriter {
     })()
   }
 
-  #take(): { index: ChunkIndex, chunk: DirtyChunk, batch: Batch } | undefined {
+  #take(): Leaving | undefined {
     for (const [index, how] of this.#due) {
       const chunk = this.#chunks.get(index)
-      const batch = chunk?.take({ all: how === 'all' })
+      const batch = chunk?.take({ all: how !== 'enough' })
       if (chunk === undefined || chunk.pendingBytes === 0 || (how === 'enough' && !chunk.due)) this.#due.delete(index)
-      if (chunk !== undefined && batch !== undefined) return { index, chunk, batch }
+      // Beside others it would be synced without those that overtake it.
+      if (chunk !== undefined && batch !== undefined) return { index, chunk, batch, sync: how === 'synced' && chunk.isLast(batch) }
     }
     return undefined
   }
 
-  async #send({ index, chunk, batch }: { index: ChunkIndex, chunk: DirtyChunk, batch: Batch }): Promise<void> {
+  async #send({ index, chunk, batch, sync }: Leaving): Promise<void> {
+    // What is written meanwhile is unsynced anew.
+    const before = sync ? this.#unsynced.take(index) : undefined
     const extents = extentsOf(batch)
     const data = batch.segments.map(({ bytes }) => bytes)
     const chunkStart = index * this.#chunkSizeBytes
@@ -171,15 +194,18 @@ export class FileWriter {
     try {
       const { lease, attempts } = await mutate(this.#path, {
         inode: this.#inode, index, mutation: { kind: 'write', extents }, data, lengthBytes: batch.lengthBytes,
-        checksum: checksumOfAll(data),
+        checksum: checksumOfAll(data), sync,
       })
       if (attempts > 1) spoil()
+      if (!sync) this.#unsynced.wrote(lease)
+      else if (before !== undefined && mayLack(lease, before)) this.#events.lost(before)
       for (const { offsetBytes, lengthBytes } of extents) {
         const start = chunkStart + offsetBytes
         this.#events.sent(start, start + lengthBytes, lease)
       }
     } catch (error) {
       spoil()
+      if (before !== undefined) this.#unsynced.wrote(before)
       this.#events.failed(error)
     }
     chunk.sent(batch)

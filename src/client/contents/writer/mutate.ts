@@ -17,6 +17,8 @@ export interface Change {
   data: readonly Uint8Array[]
   lengthBytes: number
   checksum: Checksum
+  /** All replicas are to have it on stable storage, with all that they were sent before. */
+  sync: boolean
 }
 
 /** A change that was made. */
@@ -36,6 +38,8 @@ export function checksumOfAll(data: readonly Uint8Array[]): Checksum {
 const PUSH_MS_PER_SERVER = 5_000
 /** A primary gives its secondaries 5 s, twice where it has to send the bytes again. */
 const COMMIT_MS = 12_000
+/** A primary gives each replica's disk 20 s. */
+export const SYNC_MS = 30_000
 /** Once in the usual order, once with the server last that broke the chain. */
 const PUSH_ORDERS = 2
 /** While the disks of all servers of a chunk are full it may be copied to others: so long is waited for that, in ms. */
@@ -174,12 +178,12 @@ async function push(path: DataPath, { data, checksum }: Change, lease: ChunkLeas
 }
 
 async function send(
-  path: DataPath, { mutation, data }: Change, lease: ChunkLease, commit: CommitId, source: Source,
+  path: DataPath, { mutation, data, sync }: Change, lease: ChunkLease, commit: CommitId, source: Source,
 ): Promise<CommitOutcome> {
   const link = await linkToPrimary(path, lease)
   const { reply } = await link.call(chunkserverApi.methods.commit,
-    { chunk: lease.chunk, version: lease.version, commit, mutation, source },
-    { deadlineMs: COMMIT_MS, ...(source.from === 'payload' ? { payload: data } : {}) })
+    { chunk: lease.chunk, version: lease.version, commit, mutation, source, sync },
+    { deadlineMs: COMMIT_MS + (sync ? SYNC_MS : 0), ...(source.from === 'payload' ? { payload: data } : {}) })
   return reply
 }
 

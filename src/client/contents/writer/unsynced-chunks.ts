@@ -1,3 +1,4 @@
+import type { ChunkLease } from '../../../protocol/chunks.ts'
 import type { ChunkId, ChunkIndex, ChunkVersion } from '../../../protocol/identifiers.ts'
 
 /** A chunk with bytes that may not be on stable storage. */
@@ -20,6 +21,13 @@ export class UnsyncedChunks {
     this.#chunks.set(index, { index, chunk, version })
   }
 
+  /** That of an index, to be synced; as with {@link takeAll}. */
+  take(index: ChunkIndex): UnsyncedChunk | undefined {
+    const chunk = this.#chunks.get(index)
+    this.#chunks.delete(index)
+    return chunk
+  }
+
   /** All of them, to be synced: none is unsynced any more unless it is written again. */
   takeAll(): UnsyncedChunk[] {
     const all = [...this.#chunks.values()]
@@ -31,4 +39,9 @@ export class UnsyncedChunks {
   cut(fromIndex: number): void {
     for (const index of this.#chunks.keys()) if (index >= fromIndex) this.#chunks.delete(index)
   }
+}
+
+/** Whether the replicas of a lease that have been synced may lack what was written: all of them lost power meanwhile. */
+export function mayLack({ chunk, lossVersion = 0 as ChunkVersion }: ChunkLease, written: UnsyncedChunk): boolean {
+  return chunk === written.chunk && lossVersion > written.version
 }

@@ -2,13 +2,28 @@ import type { ChunkLease } from '../../../protocol/chunks.ts'
 import { chunkserverApi } from '../../../protocol/chunkserver-api.ts'
 import { DfsError, isError } from '../../../protocol/errors.ts'
 import type { InodeId, ServerId } from '../../../protocol/identifiers.ts'
+import { allDone } from '../../all-done.ts'
 import type { DataPath } from '../data-path.ts'
 import { Patience } from '../patience.ts'
-import { linkToPrimary } from './mutate.ts'
-import type { UnsyncedChunk } from './unsynced-chunks.ts'
+import { linkToPrimary, SYNC_MS } from './mutate.ts'
+import { mayLack, type UnsyncedChunk, type UnsyncedChunks } from './unsynced-chunks.ts'
 
-/** A primary gives each replica's disk 20 s. */
-const SYNC_MS = 30_000
+/** Syncs all chunks of a file that need it, at once. @param lost told of those whose bytes may be gone */
+export async function syncChunks(
+  path: DataPath, inode: InodeId, unsynced: UnsyncedChunks, lost: (written: UnsyncedChunk) => void,
+): Promise<void> {
+  await allDone(unsynced.takeAll().map(async written => {
+    await path.streams.take()
+    try {
+      if (await syncChunk(path, inode, written) === 'perhaps lost') lost(written)
+    } catch (error) {
+      unsynced.wrote(written)
+      throw error
+    } finally {
+      path.streams.giveBack()
+    }
+  }))
+}
 
 /**
  * Has all replicas of a chunk put what was written on stable storage. When the lease has ended meanwhile a new one is
@@ -16,7 +31,7 @@ const SYNC_MS = 30_000
  * lease tells.
  * @returns 'perhaps lost': what the replicas have is synced, but bytes written under `written.version` may be missing
  */
-export async function syncChunk(
+async function syncChunk(
   path: DataPath, inode: InodeId, written: UnsyncedChunk,
 ): Promise<'synced' | 'perhaps lost'> {
   const { index } = written
@@ -37,7 +52,7 @@ export async function syncChunk(
       const { reply } = await link.call(chunkserverApi.methods.sync,
         { chunk: lease.chunk, version: lease.version }, { deadlineMs: SYNC_MS })
       // Nobody has taken other replicas since that lease was given, or its primary could not have done this.
-      if (reply.outcome === 'done') return (lease.lossVersion ?? 0) > written.version ? 'perhaps lost' : 'synced'
+      if (reply.outcome === 'done') return mayLack(lease, written) ? 'perhaps lost' : 'synced'
       failed = { lease, suspects: reply.servers }
       await patience.after(new DfsError('replica-failed', `chunk ${lease.chunk}: a replica could not be synced`))
     } catch (error) {
