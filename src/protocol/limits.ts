@@ -40,7 +40,7 @@ export const limits = {
   /** Files that one request takes out of the trash for good. */
   purgeMax: 128,
   /** Replicas in one page of a report: the master takes some ms for it. */
-  reportPageMax: 2048,
+  reportPageMax: 1024,
   /** Calls of one peer that may wait for an answer at the same time; one more is refused. */
   callsInFlightMax: 4096,
   /** Pushed bytes a chunkserver holds for commits that have not come yet. */
