@@ -50,7 +50,7 @@ export const defaultTiming: Timing = {
   roomMs: 1_000,
   reconnectMs: { first: 100, most: 3_000 },
   masterMs: 5_000,
-  gatherMs: 50,
+  gatherMs: 100,
   cleanMs: 1_000,
 }
 
