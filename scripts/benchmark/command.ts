@@ -4,12 +4,14 @@ import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { fullSizes, measures, quickSizes, type Bench, type Measure } from './measures.ts'
 import { makeTree } from './tree.ts'
+import { WarmUp } from './warm-up.ts'
 
 interface Flags {
   json: boolean
   only?: string
   quick: boolean
   remount?: string
+  warmUp: boolean
 }
 
 interface Figure {
@@ -27,11 +29,13 @@ const program = new Command('scripts/bench')
   .option('--only <names>', `some of: ${measures.map(measure => measure.name).join(',')}`)
   .option('--quick', 'a sixteenth of the work: to see that it works, not how fast', false)
   .option('--remount <command>', 'a shell command that unmounts and mounts again, run before everything cold')
+  .option('--warm-up', 'work on other files first, untimed, and after each --remount', false)
   .addHelpText('after', `
 "Cold" drops the caches of the kernel (root only; otherwise figures say "warm"). What a mount's own process has cached it
-forgets when it is mounted again: see --remount. What servers have cached themselves stays.`)
+forgets when it is mounted again: see --remount. What servers have cached themselves stays. Processes that have only just
+started are slower than they will be: --warm-up measures what a system does that has been in use for a while.`)
   .parse()
-const { json, only, quick, remount } = program.opts<Flags>()
+const { json, only, quick, remount, warmUp: isWarmedUp } = program.opts<Flags>()
 const chosen = choose(only)
 const target = resolve(program.args[0] ?? '')
 
@@ -48,7 +52,10 @@ const caches = { cold: true }
 function forget(): void {
   if (!caches.cold) return
   execFileSync('sync', ['-f', target])
-  if (remount !== undefined) execFileSync('sh', ['-c', remount], { stdio: ['ignore', 'ignore', 'pipe'] })
+  if (remount !== undefined) {
+    execFileSync('sh', ['-c', remount], { stdio: ['ignore', 'ignore', 'pipe'] })
+    warmUp?.again()
+  }
   try {
     writeFileSync('/proc/sys/vm/drop_caches', '3')
   } catch {
@@ -61,6 +68,7 @@ const folder = mkdtempIn(target)
 const bench: Bench = {
   folder, sizes: quick ? quickSizes : fullSizes, tree: () => made ??= makeTree(quick ? 1 / 16 : 1),
 }
+const warmUp = isWarmedUp ? new WarmUp(folder) : undefined
 const figures: Figure[] = []
 function removeAll(): void {
   rmSync(folder, { recursive: true, force: true })
@@ -69,6 +77,7 @@ function removeAll(): void {
 process.on('SIGINT', () => { removeAll(); process.exit(130) })
 
 try {
+  warmUp?.begin()
   for (const measure of chosen) {
     await measure.prepare?.(bench)
     bench.tree()

@@ -114,7 +114,7 @@ async function main(): Promise<number> {
     const packages = await unpackedPackages(needed, join(work, 'packages'), stopping.signal)
     const request: Request = {
       work, systems: chosen, runs: flags.runs, ...packages === undefined ? {} : { packages },
-      benchOptions: [...flags.quick ? ['--quick'] : [], ...flags.only === undefined ? [] : ['--only', flags.only]],
+      benchOptions: [flags.quick ? '--quick' : '--warm-up', ...flags.only === undefined ? [] : ['--only', flags.only]],
     }
     writeFileSync(join(work, requestFile), JSON.stringify(request))
     const code = await runApart(join(import.meta.dirname, 'measure.ts'), work, stopping.signal)
