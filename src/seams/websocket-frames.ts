@@ -11,24 +11,35 @@ const MASKED = 0x80
  * they are. `ws` makes a frame and a system call of each part.
  * @param masked as what a client sends must be: with zeros, which change nothing
  */
-export function framesOf([front, ...rest]: readonly Uint8Array[], masked: boolean): Uint8Array[] {
+export function framesOf([front, ...rest]: readonly Uint8Array[], masked: boolean): [Uint8Array, ...Uint8Array[]] {
   const first = front ?? Buffer.alloc(0)
   let restBytes = 0
   for (const part of rest) restBytes += part.length
-  const frames = [frameHeader(Opcode.binary | (restBytes === 0 ? FIN : 0), first.length, masked), first]
-  if (restBytes > 0) frames.push(frameHeader(Opcode.continuation | FIN, restBytes, masked))
-  const together = Buffer.concat(frames)
-  return restBytes === 0 ? [together] : [together, ...rest]
+  const before = headerBytes(first.length, masked)
+  const together = Buffer.allocUnsafe(before + first.length + (restBytes === 0 ? 0 : headerBytes(restBytes, masked)))
+  putHeader(together, 0, Opcode.binary | (restBytes === 0 ? FIN : 0), first.length, masked)
+  together.set(first, before)
+  if (restBytes === 0) return [together]
+  putHeader(together, before + first.length, Opcode.continuation | FIN, restBytes, masked)
+  return [together, ...rest]
 }
 
-function frameHeader(opcode: number, bytes: number, masked: boolean): Buffer {
-  const lengthBytes = bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8
-  const header = Buffer.alloc(2 + lengthBytes + (masked ? 4 : 0))
-  header.writeUInt8(opcode, 0)
-  header.writeUInt8((masked ? MASKED : 0) | (lengthBytes === 0 ? bytes : lengthBytes === 2 ? 126 : 127), 1)
-  if (lengthBytes === 2) header.writeUInt16BE(bytes, 2)
-  if (lengthBytes === 8) header.writeBigUInt64BE(BigInt(bytes), 2)
-  return header
+/** Of the length itself, in a frame of so many bytes. */
+function lengthBytes(bytes: number): 0 | 2 | 8 {
+  return bytes < 126 ? 0 : bytes < 65_536 ? 2 : 8
+}
+
+function headerBytes(bytes: number, masked: boolean): number {
+  return 2 + lengthBytes(bytes) + (masked ? 4 : 0)
+}
+
+function putHeader(into: Buffer, at: number, opcode: number, bytes: number, masked: boolean): void {
+  const length = lengthBytes(bytes)
+  into[at] = opcode
+  into[at + 1] = (masked ? MASKED : 0) | (length === 0 ? bytes : length === 2 ? 126 : 127)
+  if (length === 2) into.writeUInt16BE(bytes, at + 2)
+  if (length === 8) into.writeBigUInt64BE(BigInt(bytes), at + 2)
+  if (masked) into.fill(0, at + 2 + length, at + 6 + length)
 }
 
 export interface FrameSink {
