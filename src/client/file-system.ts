@@ -112,8 +112,6 @@ export interface OpenFile {
   read(offsetBytes: number, lengthBytes: number): Promise<readonly Uint8Array[]>
   /** As read, for whoever says when he no longer needs the bytes: their memory is used again then. */
   lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes>
-  /** It will be read from its start soon, by somebody who has none of it: what is small is fetched already. */
-  readAhead(): void
   /**
    * Takes the bytes over; they need not have left when this resolves. The buffer may be used again after it has.
    * A background write that failed rejects here, in `flush` or in `sync`, once.

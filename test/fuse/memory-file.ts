@@ -38,8 +38,6 @@ export class MemoryFile implements OpenFile {
     })
   }
 
-  readAhead(): void {}
-
   write(offsetBytes: number, data: Uint8Array): Promise<void> {
     return attempt(() => {
       const at = this.#append ? this.#node.attributes.sizeBytes : offsetBytes

@@ -378,7 +378,6 @@ export async function whatIsLeft(
 export async function readFile(fileSystem: FileSystem, directory: InodeId, name: Name): Promise<Buffer<ArrayBuffer>> {
   const { inode } = await fileSystem.lookup(directory, name, superuser)
   const handle = await fileSystem.open(inode, { read: true, write: false }, superuser)
-  handle.readAhead()
   const parts: Uint8Array[] = []
   let at = 0
   try {

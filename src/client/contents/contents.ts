@@ -157,11 +157,6 @@ export class FileContents {
     return this.#appender.empty ? lend() : this.#appender.flushed().then(lend)
   }
 
-  /** Whoever opened the file is about to read it from its start. */
-  readAhead(): void {
-    if (this.#writer.empty && this.#appender.empty) this.#reader.readSmall(this.#sizeBytes)
-  }
-
   #lend(offsetBytes: number, lengthBytes: number): Promise<LentBytes> {
     const endBytes = Math.min(offsetBytes + lengthBytes, this.#sizeBytes)
     if (offsetBytes >= endBytes) return Promise.resolve(given([]))

@@ -48,10 +48,6 @@ export class Handle implements OpenFile {
     return this.#file.contents.lend(offsetBytes, lengthBytes)
   }
 
-  readAhead(): void {
-    this.#file.contents.readAhead()
-  }
-
   async write(offsetBytes: number, data: Uint8Array): Promise<void> {
     this.#check('write')
     this.#tellOfFaults()

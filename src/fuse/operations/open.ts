@@ -28,12 +28,8 @@ export function openHandle(
   let how = pages === 'keep' ? OpenOutFlag.keepCache : 0
   // The kernel would cache appended bytes where it believes the end to be, and another mount may have moved it.
   if (writable && append) how = OpenOutFlag.directIo
-  if (!writable) {
-    // Who only reads has nothing to hand over: close(2) need not ask.
-    how |= OpenOutFlag.noFlush
-    // The first read follows as soon as the kernel has this answer.
-    if (pages === 'drop') file.readAhead()
-  }
+  // Who only reads has nothing to hand over: close(2) need not ask.
+  if (!writable) how |= OpenOutFlag.noFlush
   return {
     answer: openOut.encode({ fh: number, openFlags: how }),
     takeBack: () => {

@@ -10,9 +10,6 @@ const PIECE_BYTES = 1024 * 1024
 /** Random reads are widened to whole pages of this size. */
 const PAGE_BYTES = 4096
 
-/** A file of at most this size is wanted as a whole by whoever reads it. */
-const SMALL_BYTES = 128 * 1024
-
 let filesSoFar = 0
 
 /** Reads what the replicas have of one file, ahead of those who read it from front to end. Knows nothing of unsent bytes. */
@@ -51,13 +48,6 @@ export class FileReader {
     this.#readAhead(next, windowPieces, sizeBytes)
     const [only] = loans
     return loans.length === 1 && only !== undefined ? only : Promise.all(loans).then(joined)
-  }
-
-  /** Has a small file on its way before the first request for its bytes comes. */
-  readSmall(sizeBytes: number): void {
-    if (sizeBytes === 0 || sizeBytes > SMALL_BYTES) return
-    const place = this.#placeOf(0, sizeBytes)
-    if (place.endBytes === sizeBytes && this.#known(0, sizeBytes) === undefined) this.#fetch(place)
   }
 
   /** The replicas have other bytes there now. */
