@@ -296,7 +296,7 @@ export const masterApi = defineApi('master', {
 const taken = z.object({
   /** All this happened before the master saw the client's call of this number, counted from 1 on this connection. */
   beforeCall: whole,
-  /** More than can be told: nothing that was learned is good any more. */
+  /** More than can be told: what was learned before is good for its time, and no longer. */
   all: z.boolean(),
   /** Whose attributes have changed. */
   inodes: z.array(inodeId).max(limits.changesToldMax),

@@ -106,13 +106,6 @@ export class FreshCache<Key extends string | number, Value extends object> {
     this.#items.delete(key)
   }
 
-  /** Notes that others may have changed anything. */
-  takeAll(takenAt: Position): void {
-    this.#forgotten = { at: this.#changes, takenAt }
-    this.#changed.clear()
-    this.#items.clear()
-  }
-
   #lastChange(key: Key): Changed {
     return this.#changed.get(key) ?? this.#forgotten
   }

@@ -15,11 +15,12 @@ const CALLS_MAX = 2 ** 32
 
 /**
  * How fresh what we know is. Before it answers, the master tells of what others have changed. So all that was learned over
- * one connection, and not taken back since, is as true as the latest answer over that connection.
+ * one connection, and not taken back since, is as true as the latest answer over that connection; unless the master says
+ * that there was more than it could tell.
  */
 export class Freshness {
   readonly #clock: Clock
-  /** Counts connections. */
+  /** What was learned in an earlier one was perhaps taken back since. */
   #era = 0
   #calls: { readonly callsSent: number } = { callsSent: 0 }
   #answeredMs = -Infinity
@@ -45,8 +46,13 @@ export class Freshness {
 
   /** There is a new connection, which counts its calls: what others have changed meanwhile is told over none. */
   reconnected(connection: { readonly callsSent: number }): void {
-    this.#era++
     this.#calls = connection
+    this.lapsed()
+  }
+
+  /** Others have changed what we were not told of: what is known is good for its time, and no longer. */
+  lapsed(): void {
+    this.#era++
     this.#answeredMs = -Infinity
   }
 

@@ -134,9 +134,7 @@ export class NamespaceCache {
   /** Others have changed this: only the master knows what it is now. */
   taken({ beforeCall, all, inodes, entries }: Taken): void {
     const at = this.#freshness.positionOf(beforeCall)
-    if (all) {
-      for (const cache of [this.#attributes, this.#entries, this.#complete]) cache.takeAll(at)
-    }
+    if (all) this.#freshness.lapsed()
     for (const inode of inodes) this.#attributes.take(inode, at)
     for (const { parent, name } of entries) {
       this.#entries.take(key(parent, name), at)

@@ -4,7 +4,7 @@ import type { Taken } from '../../protocol/master-api.ts'
 import type { Name } from '../../protocol/names.ts'
 import type { Witness } from '../state/index.ts'
 
-/** Who has not asked for longer than so many changes take is told to believe nothing. */
+/** Who has not asked for longer than so many changes take is told that there were more than can be told. */
 const KEPT_MAX = 4096
 
 export type Untold = Omit<Taken, 'beforeCall'>
