@@ -47,8 +47,8 @@ export const mutants: readonly Mutant[] = [
     faults: ['power'],
     edits: [{
       file: 'src/master/journal/file-journal.ts',
-      text: '    visit(record.firstIndex, record.entries)\n',
-      instead: '    if (record.end < segment.length) visit(record.firstIndex, record.entries)\n',
+      text: 'if (nextIndex > from) visit(record.firstIndex',
+      instead: 'if (nextIndex > from && record.end < segment.length) visit(record.firstIndex',
     }],
   },
   {
