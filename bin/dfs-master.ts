@@ -9,6 +9,7 @@ import { limits } from '../src/protocol/limits.ts'
 import { systemClock } from '../src/seams/clock.ts'
 import { takeFolder } from '../src/seams/exclusive.ts'
 import { folder } from '../src/seams/folder.ts'
+import { QuickSyncs } from '../src/seams/syncs.ts'
 import { eventLoopPauses } from '../src/seams/pauses.ts'
 import { systemRandom } from '../src/seams/random.ts'
 import { webSockets } from '../src/seams/websockets.ts'
@@ -59,7 +60,7 @@ await runDaemon('dfs-master', log, async () => {
   const exclusive = await takeFolder(root, 'master')
   const master = await Master.start({
     seams: {
-      clock: systemClock, disk: folder(root), network: webSockets({ messageBytesMax: limits.messageBytesMax }),
+      clock: systemClock, disk: folder(root, new QuickSyncs()), network: webSockets({ messageBytesMax: limits.messageBytesMax }),
       random: systemRandom, log,
     },
     config: {

@@ -6,6 +6,7 @@ import { bytesOfText, type Name } from '../../src/protocol/names.ts'
 import { MasterCore } from '../../src/master/core.ts'
 import { systemClock } from '../../src/seams/clock.ts'
 import { folder } from '../../src/seams/folder.ts'
+import { QuickSyncs } from '../../src/seams/syncs.ts'
 import { silentLog } from '../../src/seams/log.ts'
 import { eventLoopPauses } from '../../src/seams/pauses.ts'
 import { CHUNK_BYTES, FILES_PER_FOLDER, folderOf, nameOf, readVersions, writeVersions } from './layout.ts'
@@ -20,7 +21,7 @@ import { fillRequest, type FillResult } from './messages.ts'
 const { data, versions: versionsFile, files } = fillRequest.parse(JSON.parse(process.argv[2] ?? ''))
 mkdirSync(data, { recursive: true })
 const core = await MasterCore.open({
-  disk: folder(data), clock: systemClock, log: silentLog, lmdbPath: join(data, 'state'),
+  disk: folder(data, new QuickSyncs()), clock: systemClock, log: silentLog, lmdbPath: join(data, 'state'),
   config: { chunkSizeBytes: CHUNK_BYTES, sessionTimeoutMs: 3_600_000, trashMs: 0 },
 })
 /** From here on: a start that goes through the journal holds up nobody. */

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { PAGE_BYTES, startsAtPage } from './payloads.ts'
-import { Syncs } from './syncs.ts'
+import { pooledSyncs, type Syncs } from './syncs.ts'
 import { DiskError, type Capacity, type Disk, type DiskFile, type OpenMode } from './disk.ts'
 
 /** Below this, a system call on the page cache costs less than a trip through the thread pool. */
@@ -11,11 +11,10 @@ const INLINE_BYTES_MAX = 64 * 1024
 const DIRECT_BYTES_MIN = 256 * 1024
 
 /** A folder of the real file system as a {@link Disk}; made if it is missing. */
-export function folder(root: string): Disk {
+export function folder(root: string, syncs: Syncs = pooledSyncs): Disk {
   const base = path.resolve(root)
   const at = (name: string): string => `${base}/${name}`
   attempt(root, () => fs.mkdirSync(root, { recursive: true }))
-  const syncs = new Syncs()
   return {
     open: (name, mode) => new FolderFile(at(name), mode, syncs),
     sizeOf: name => attempt(at(name), () => fs.statSync(at(name), { throwIfNoEntry: false })?.size),

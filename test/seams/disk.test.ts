@@ -5,13 +5,14 @@ import t from 'tap'
 import type { Disk } from '../../src/seams/disk.ts'
 import { folder } from '../../src/seams/folder.ts'
 import { payloadMemory } from '../../src/seams/payloads.ts'
+import { QuickSyncs, type Syncs } from '../../src/seams/syncs.ts'
 import { SimulatedDisk } from '../simulation/disk.ts'
 import { SeededRandom } from '../simulation/random.ts'
 
-function temporaryFolder(): Disk {
+function temporaryFolder(syncs?: Syncs): Disk {
   const root = mkdtempSync(path.join(os.tmpdir(), 'dfs-disk-'))
   t.teardown(() => { rmSync(root, { recursive: true, force: true }) })
-  return folder(root)
+  return folder(root, syncs)
 }
 
 function text(disk: Disk, name: string): string {
@@ -104,7 +105,8 @@ function diskContract(name: string, make: () => Disk): void {
   })
 }
 
-diskContract('a folder', temporaryFolder)
+diskContract('a folder', () => temporaryFolder())
+diskContract('a folder with quick syncs', () => temporaryFolder(new QuickSyncs()))
 diskContract('the simulated disk', () => new SimulatedDisk({ random: new SeededRandom(1) }))
 
 t.test('a power cut keeps what was synced and forgets some of what was not', async t => {
