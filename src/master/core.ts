@@ -71,6 +71,8 @@ export class MasterCore {
   readonly #queue: Waiting[] = []
   /** Mutations on their way, so that a repeat waits for the same outcome. */
   readonly #inFlight = new Map<string, Promise<Outcome>>()
+  /** What is to be collected with the next batch. */
+  readonly #unheld = new Set<InodeId>()
   /** What is about to be collected, and how often. */
   readonly #collecting = new Map<InodeId, number>()
   #working: Promise<void> | undefined
@@ -158,6 +160,14 @@ export class MasterCore {
    */
   isCollecting(inode: InodeId): boolean {
     return this.#collecting.has(inode)
+  }
+
+  /** Has what nobody holds any more removed, with other changes or, where none come, because of this. */
+  collect(): void {
+    if (this.#unheld.size === 0) return
+    const inodes = [...this.#unheld]
+    this.#unheld.clear()
+    this.#collectNow(inodes)
   }
 
   /** A version no chunk has had. */
@@ -253,6 +263,7 @@ export class MasterCore {
     // Whatever else arrives in this turn shares the first write.
     await Promise.resolve()
     while (this.#queue.length > 0) {
+      this.collect()
       const batch = this.#queue.splice(0, BATCH_MAX)
       try {
         // 1. Durable first: an entry applied before could be read by someone and then vanish in a power cut.
@@ -303,13 +314,25 @@ export class MasterCore {
     this.sessions.created(session, sequence, (outcome.reply as EntryReply<'create'>).inode)
   }
 
+  /** With the next batch: who removes many files waits for the journal once for each, and not twice. */
   #collect(inodes: readonly InodeId[]): void {
-    this.#countCollecting(inodes, 1)
+    const more = inodes.filter(inode => !this.#unheld.has(inode))
+    this.#countCollecting(more, 1)
+    for (const inode of more) this.#unheld.add(inode)
+  }
+
+  #collectNow(inodes: readonly InodeId[]): void {
     this.submit('collect', { inodes: [...inodes] }).then(
-      ({ unfinished }) => { if (unfinished.length > 0) this.#collect(unfinished) },
-      // The orphans stay on record, and go after the next start.
-      (error: unknown) => { this.#log.debug({ error }, 'orphans could not be collected') },
-    ).finally(() => { this.#countCollecting(inodes, -1) })
+      ({ unfinished }) => {
+        this.#countCollecting(inodes.filter(inode => !unfinished.includes(inode)), -1)
+        if (unfinished.length > 0) this.#collectNow(unfinished)
+      },
+      (error: unknown) => {
+        this.#countCollecting(inodes, -1)
+        // The orphans stay on record, and go after the next start.
+        this.#log.debug({ error }, 'orphans could not be collected')
+      },
+    )
   }
 
   #countCollecting(inodes: readonly InodeId[], change: 1 | -1): void {

@@ -33,7 +33,7 @@ import type { Copying } from './state/state-files.ts'
 import type { StatusParts } from './status.ts'
 import { expireTrash } from './trash.ts'
 
-/** How often the trash is looked through for what has been there for its time, in ms. */
+/** How often the trash is looked through for what has been there for its time, and what nobody holds is removed, in ms. */
 const TRASH_MS = 1_000
 /** What of its time the master spends on judging a backlog of chunks. */
 const JUDGING_SHARE = 0.2
@@ -155,7 +155,10 @@ export class Master {
       repeat({ clock, log, everyMs: chunks.config.repairMs, name: 'balance' }, () => { balancer.step() }),
       repeat({ clock, log, everyMs: Math.max(50, chunks.config.sessionMs / 8), name: 'sessions' }, () => core.sessions.expire()),
       repeat({ clock, log, everyMs: PAUSES_MS, name: 'pauses' }, () => { pauses.step() }),
-      repeat({ clock, log, everyMs: TRASH_MS, name: 'trash' }, () => expireTrash(core, clock)),
+      repeat({ clock, log, everyMs: TRASH_MS, name: 'trash' }, () => {
+        core.collect()
+        return expireTrash(core, clock)
+      }),
     )
   }
 
