@@ -83,7 +83,7 @@ export class FileContents {
       data.log.warn({ inode: this.#inode }, `a write in the background failed: ${message}`)
     })
     this.#unsettled = new Unsettled(data.clock, (...sent) => this.#tell(...sent))
-    const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data, unsynced: this.#unsynced }
+    const file = { inode: this.#inode, chunkSizeBytes: this.#chunkSizeBytes, path: data, unsynced: () => this.#unsynced }
     const events = {
       sent: (startBytes: number, endBytes: number, lease: ChunkLease) => {
         this.#reader.forget(startBytes, endBytes)

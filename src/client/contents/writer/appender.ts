@@ -20,7 +20,7 @@ export class Appender {
   readonly #chunkSizeBytes: number
   readonly #path: DataPath
   readonly #events: WriterEvents
-  readonly #unsynced: UnsyncedChunks
+  readonly #unsynced: () => UnsyncedChunks
   readonly #freshSize: () => Promise<number>
   readonly #slabs: SlabWriter
   /** Each stays together in one commit. */
@@ -39,7 +39,7 @@ export class Appender {
 
   /** @param freshSize asks the master, after it has been told what was written before */
   constructor(parts: {
-    inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents, unsynced: UnsyncedChunks,
+    inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents, unsynced: () => UnsyncedChunks,
     freshSize: () => Promise<number>,
   }) {
     this.#inode = parts.inode
@@ -150,13 +150,13 @@ export class Appender {
 
   /** @returns how many bytes fitted */
   async #appendTo(index: ChunkIndex, data: Buffer[], sync: boolean): Promise<number> {
-    const before = sync ? this.#unsynced.take(index) : undefined
+    const before = sync ? this.#unsynced().take(index) : undefined
     try {
       const { outcome: { offsetBytes, writtenBytes }, lease } = await mutate(this.#path, {
         inode: this.#inode, index, mutation: { kind: 'append' }, data,
         lengthBytes: data.reduce((sum, { length }) => sum + length, 0), checksum: checksumOfAll(data), sync,
       })
-      if (!sync) this.#unsynced.wrote(lease)
+      if (!sync) this.#unsynced().wrote(lease)
       else if (before !== undefined && mayLack(lease, before)) this.#events.lost(before)
       const start = index * this.#chunkSizeBytes + offsetBytes
       this.#end = {
@@ -165,7 +165,7 @@ export class Appender {
       this.#events.sent(start, start + writtenBytes, lease)
       return writtenBytes
     } catch (error) {
-      if (before !== undefined) this.#unsynced.wrote(before)
+      if (before !== undefined) this.#unsynced().wrote(before)
       if (isError(error, 'chunk-full')) return 0
       throw error
     }

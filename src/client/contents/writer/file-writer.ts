@@ -38,7 +38,7 @@ export class FileWriter {
   readonly #chunkSizeBytes: number
   readonly #path: DataPath
   readonly #events: WriterEvents
-  readonly #unsynced: UnsyncedChunks
+  readonly #unsynced: () => UnsyncedChunks
   readonly #slabs: SlabWriter
   readonly #chunks = new Map<ChunkIndex, DirtyChunk>()
   /** Chunks with something that should leave. */
@@ -49,7 +49,7 @@ export class FileWriter {
   #pumping = false
 
   constructor(parts: {
-    inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents, unsynced: UnsyncedChunks,
+    inode: InodeId, chunkSizeBytes: number, path: DataPath, events: WriterEvents, unsynced: () => UnsyncedChunks,
   }) {
     this.#inode = parts.inode
     this.#chunkSizeBytes = parts.chunkSizeBytes
@@ -186,7 +186,7 @@ export class FileWriter {
 
   async #send({ index, chunk, batch, sync }: Leaving): Promise<void> {
     // What is written meanwhile is unsynced anew.
-    const before = sync ? this.#unsynced.take(index) : undefined
+    const before = sync ? this.#unsynced().take(index) : undefined
     const extents = extentsOf(batch)
     const data = batch.segments.map(({ bytes }) => bytes)
     const chunkStart = index * this.#chunkSizeBytes
@@ -197,7 +197,7 @@ export class FileWriter {
         checksum: checksumOfAll(data), sync,
       })
       if (attempts > 1) spoil()
-      if (!sync) this.#unsynced.wrote(lease)
+      if (!sync) this.#unsynced().wrote(lease)
       else if (before !== undefined && mayLack(lease, before)) this.#events.lost(before)
       for (const { offsetBytes, lengthBytes } of extents) {
         const start = chunkStart + offsetBytes
@@ -205,7 +205,7 @@ export class FileWriter {
       }
     } catch (error) {
       spoil()
-      if (before !== undefined) this.#unsynced.wrote(before)
+      if (before !== undefined) this.#unsynced().wrote(before)
       this.#events.failed(error)
     }
     chunk.sent(batch)
