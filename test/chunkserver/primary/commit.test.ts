@@ -275,6 +275,14 @@ t.test('a lease under which something is written at its beginning only is not re
   t.strictSame(servers.master.renewals, [chunk])
 })
 
+async function survivesPowerCut(servers: Servers, number: number, data: Buffer): Promise<boolean> {
+  const { host, disk } = servers.kill(number)
+  disk.powerCut()
+  const { server } = await servers.launch(host, disk)
+  const replica = server.store.get(chunk)
+  return replica !== undefined && (await servers.finish(replica.read(0, 300_000))).data.equals(data)
+}
+
 t.test('what was synced is there after a power cut of all servers', async t => {
   for (let seed = 1; seed <= 10; seed++) {
     const servers = await Servers.start(seed)
@@ -286,13 +294,7 @@ t.test('what was synced is there after a power cut of all servers', async t => {
     })
     await servers.finish(Promise.all(writes))
     t.same(await servers.finish(servers.ask(1, chunkserverApi.methods.sync, { chunk, version: version(1) })), { outcome: 'done' })
-    for (const number of all) {
-      const { host, disk } = servers.kill(number)
-      disk.powerCut()
-      const { server } = await servers.launch(host, disk)
-      const replica = server.store.get(chunk)
-      t.ok(replica !== undefined && (await servers.finish(replica.read(0, 300_000))).data.equals(data), `seed ${seed}: ${number}`)
-    }
+    for (const number of all) t.ok(await survivesPowerCut(servers, number, data), `seed ${seed}: ${number}`)
   }
 })
 
@@ -310,13 +312,7 @@ t.test('a commit with a sync is there after a power cut of all servers, with all
     const synced = await last(true)
     t.equal(synced.outcome, 'done')
     if (repeated) t.strictSame(synced, first)
-    for (const number of all) {
-      const { host, disk } = servers.kill(number)
-      disk.powerCut()
-      const { server } = await servers.launch(host, disk)
-      const replica = server.store.get(chunk)
-      t.ok(replica !== undefined && (await servers.finish(replica.read(0, 300_000))).data.equals(data), `seed ${seed}: ${number}`)
-    }
+    for (const number of all) t.ok(await survivesPowerCut(servers, number, data), `seed ${seed}: ${number}`)
   }
 })
 
