@@ -46,9 +46,9 @@ export async function cluster(t: Test): Promise<(...args: string[]) => Promise<R
 /** Commands, and what they are run against. */
 export async function clusterToTouch(
   t: Test, { trashMs = 0 } = {},
-): Promise<{ dfs: (...args: string[]) => Promise<Ran>, simulated: SimulatedCluster }> {
-  const { dfs, simulated } = await begin(t, { trashMs })
-  return { dfs: (...args) => dfs(args), simulated }
+): Promise<{ dfs: (...args: string[]) => Promise<Ran>, simulated: SimulatedCluster, pass: (ms: number) => Promise<void> }> {
+  const { dfs, simulated, pass } = await begin(t, { trashMs })
+  return { dfs: (...args) => dfs(args), simulated, pass }
 }
 
 /** The same, each command on a machine and on behalf of a user of its own. */
@@ -60,7 +60,9 @@ export async function clusterFor(
 
 async function begin(
   t: Test, { trashMs }: { trashMs: number },
-): Promise<{ dfs: (args: string[], parts?: Partial<Machine>) => Promise<Ran>, simulated: SimulatedCluster }> {
+): Promise<{
+  dfs: (args: string[], parts?: Partial<Machine>) => Promise<Ran>, simulated: SimulatedCluster, pass: (ms: number) => Promise<void>,
+}> {
   const world = new World(1)
   const simulated = new SimulatedCluster(world, { servers: 3, log: silentLog, onFault: () => {}, trashMs })
   t.teardown(() => { simulated.remove() })
@@ -77,5 +79,6 @@ async function begin(
     })
     return ended(await finish(runDfs(args, here)))
   }
-  return { dfs, simulated }
+  const pass = (ms: number): Promise<void> => finish(new Promise<void>(resolve => { world.clock.after(ms, resolve) }))
+  return { dfs, simulated, pass }
 }
