@@ -6,6 +6,9 @@ t.test('two mounts of one cluster', mounting, async t => {
   t.teardown(() => cluster.down())
   const one = cluster.mount
   const two = await cluster.mountAgain()
+  /** The other mount may believe for a second that there is no such name. */
+  const seenByTwo = (name: string): Promise<true> => eventually(`the other mount sees ${name}`,
+    async () => (await run('stat', [`${two}/${name}`])).code === 0 ? true : undefined, 2_000)
 
   t.test('what one closed, the other reads at once', async t => {
     for (let round = 0; round < 30; round++) {
@@ -16,15 +19,18 @@ t.test('two mounts of one cluster', mounting, async t => {
   })
 
   t.test('a change in the middle of a file that was read before is seen by the next open', async t => {
-    await shell(`head -c 3000000 /dev/zero > ${one}/middle; cat ${two}/middle > /dev/null
+    await shell(`head -c 3000000 /dev/zero > ${one}/middle`)
+    await seenByTwo('middle')
+    await shell(`cat ${two}/middle > /dev/null
       printf changed | dd of=${one}/middle bs=1 seek=1500000 conv=notrunc status=none`)
     t.equal(await shell(`dd if=${two}/middle bs=1 skip=1500000 count=7 status=none`), 'changed')
   })
 
   t.test('a file that is held open shows what another mount wrote as soon as stat does', async t => {
+    await shell(`printf old > ${one}/held`)
+    await seenByTwo('held')
     t.equal(await must('python3', ['-c', `
 import os, time
-open('${one}/held', 'w').write('old')
 f = os.open('${two}/held', os.O_RDONLY)
 assert os.read(f, 10) == b'old'
 a = open('${one}/held', 'r+'); a.write('NEWER'); a.close()
@@ -34,7 +40,9 @@ print(os.pread(f, 10, 0).decode())`]), 'NEWER\n')
   })
 
   t.test('rename, unlink and chmod by one are seen by the other within the cache time', async t => {
-    await shell(`cd ${one} && mkdir dir && touch dir/a dir/b && ls -l ${two}/dir && mv dir/a dir/renamed && rm dir/b && chmod 700 dir`)
+    await shell(`cd ${one} && mkdir dir && touch dir/a dir/b`)
+    await seenByTwo('dir')
+    await shell(`cd ${one} && ls -l ${two}/dir && mv dir/a dir/renamed && rm dir/b && chmod 700 dir`)
     await eventually('the other mount sees all three', async () => {
       const seen = await shell(`cd ${two} && stat -c %a dir && ls dir`)
       return seen === '700\nrenamed\n' ? seen : undefined
@@ -64,6 +72,7 @@ os.close(f)`])
 
   t.test('a file unlinked by one stays readable where the other has it open', async t => {
     await shell(`head -c 200000 /dev/urandom > ${one}/doomed`)
+    await seenByTwo('doomed')
     t.equal(await shell(`
       exec 3< ${two}/doomed; sum=$(sha256sum < ${one}/doomed); rm ${one}/doomed
       test "$(sha256sum <&3)" = "$sum" && echo same`), 'same\n')
